@@ -1,0 +1,126 @@
+/* Replies through evhttp: it frames head and body, listen_conn.c sends what it has framed. */
+#include "reply.h"
+
+#include "listen_conn.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct phrase {
+    int status;
+    const char *reason;
+};
+
+static const struct phrase phrases[] = {
+    {200, "OK"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {410, "Gone"},
+    {414, "URI Too Long"},
+    {417, "Expectation Failed"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+};
+
+const char *reply_reason(int status)
+{
+    for (size_t i = 0; i < sizeof(phrases) / sizeof(*phrases); i++)
+        if (phrases[i].status == status)
+            return phrases[i].reason;
+    return "Unknown";
+}
+
+static void free_owner(const void *data, size_t len, void *owner)
+{
+    (void)data;
+    (void)len;
+    free(owner);
+}
+
+/* Moves the pieces into evhttp's buffer; every owner is taken care of, whatever happens. */
+static bool add_body(struct evbuffer *out, const struct reply *r)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < r->n_pieces; i++) {
+        const struct reply_piece *p = &r->pieces[i];
+
+        if (ok && !r->head_only && p->len > 0) {
+            if (p->owner == NULL)
+                ok = evbuffer_add(out, p->data, p->len) == 0;
+            else
+                ok = evbuffer_add_reference(out, p->data, p->len, free_owner, p->owner) == 0;
+            if (ok)
+                continue;
+        }
+        free(p->owner);
+    }
+    return ok;
+}
+
+static bool add_headers(struct evhttp_request *req, const struct reply *r, size_t length)
+{
+    struct evkeyvalq *out = evhttp_request_get_output_headers(req);
+    char digits[24];
+
+    for (size_t i = 0; i < r->n_headers; i++)
+        evhttp_add_header(out, r->headers[i].name, r->headers[i].value);
+    snprintf(digits, sizeof(digits), "%zu", length);
+    return evhttp_add_header(out, "Content-Length", digits) == 0;
+}
+
+/* Makes this the connection's last reply, in whatever version the client speaks. */
+static bool add_close(struct evhttp_request *req)
+{
+    evhttp_remove_header(evhttp_request_get_input_headers(req), "Connection");
+    return evhttp_add_header(evhttp_request_get_output_headers(req), "Connection", "close") == 0;
+}
+
+size_t reply_send(struct listen_request *rq, const struct reply *r)
+{
+    struct conn *c = conn_of(rq);
+    struct evhttp_request *req = rq->evhttp;
+    size_t length = 0;
+
+    for (size_t i = 0; i < r->n_pieces; i++)
+        length += r->pieces[i].len;
+    if (c->state != CONN_BUSY || c->bev == NULL) {
+        for (size_t i = 0; i < r->n_pieces; i++)
+            free(r->pieces[i].owner);
+        reply_drop(rq);
+        return 0;
+    }
+    rq->close = rq->close || r->close || c->listen->close_after_reply;
+    if (!add_body(evhttp_request_get_output_buffer(req), r) || !add_headers(req, r, length) ||
+        (rq->close && !add_close(req))) {
+        reply_drop(rq);
+        return 0;
+    }
+    rq->held = false;
+    evhttp_send_reply(req, r->status, reply_reason(r->status), NULL);
+    conn_flush(c);
+    return length;
+}
+
+void reply_drop(struct listen_request *rq)
+{
+    struct conn *c = conn_of(rq);
+
+    rq->held = false;
+    if (c->state == CONN_DEAD)
+        conn_released(c);
+    else
+        conn_close(c);
+}
