@@ -272,7 +272,9 @@ static void unknown(const char *place, const char *name, struct config_problems 
 
 static bool is_known(const char *name, size_t len, const char *document)
 {
-    return strncmp(name, PREFIX, strlen(PREFIX)) != 0 || config_option_find(name, len) ||
+    static const char reserved[] = "WEIR_BIN"; /* scripts name the program to start by it */
+
+    return (len == strlen(reserved) && memcmp(name, reserved, len) == 0) || strncmp(name, PREFIX, strlen(PREFIX)) != 0 || config_option_find(name, len) ||
            refers_to(document, name, len);
 }
 

@@ -226,7 +226,7 @@ enum weir_status weir_ctx_with_value(struct weir_ctx *parent, const struct weir_
 void *weir_ctx_value(const struct weir_ctx *ctx, const struct weir_ctx_key *key)
 {
     for (; ctx; ctx = ctx->parent) {
-        if (key && ctx->key == key)
+        if (ctx->key == key)
             return ctx->value;
     }
     return NULL;

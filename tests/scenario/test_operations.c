@@ -219,9 +219,7 @@ Test(operations, a_blocked_log_never_blocks_serving)
     process_signal(t.weir.process, SIGTERM);
     cr_expect(process_wait_exit(t.weir.process, 15000) == 0);
     process_free(t.weir.process);
-    weir_mock_stop(t.profile);
-    weir_mock_stop(t.preferences);
-    weir_mock_stop(t.activity);
+    trio_stop_mocks(&t);
 }
 
 Test(operations, drain_finishes_what_is_in_flight)
@@ -250,7 +248,8 @@ Test(operations, drain_finishes_what_is_in_flight)
     response_done(&r);
     close(busy);
     close(idle);
-    trio_stop(&t);
+    weir_end(&t.weir);
+    trio_stop_mocks(&t);
 }
 
 Test(operations, during_the_drain_delay_requests_are_still_served)
@@ -271,8 +270,8 @@ Test(operations, during_the_drain_delay_requests_are_still_served)
     cr_expect_str_eq(response_header(&r, "Connection"), "close");
     response_done(&r);
     close(fd);
-    cr_expect(process_wait_exit(t.weir.process, 5000) == 0);
-    trio_stop(&t);
+    weir_end(&t.weir);
+    trio_stop_mocks(&t);
 }
 
 Test(operations, drain_timeout_cuts_off_and_says_so)
@@ -290,9 +289,7 @@ Test(operations, drain_timeout_cuts_off_and_says_so)
     cr_expect(weir_mock_wait(t.activity, WEIR_MOCK_CANCELLATIONS, 1, 2000));
     close(fd);
     process_free(t.weir.process);
-    weir_mock_stop(t.profile);
-    weir_mock_stop(t.preferences);
-    weir_mock_stop(t.activity);
+    trio_stop_mocks(&t);
 }
 
 Test(operations, a_second_signal_exits_now)
@@ -314,9 +311,7 @@ Test(operations, a_second_signal_exits_now)
     cr_expect(now_ms() - start < 2000);
     close(fd);
     process_free(t.weir.process);
-    weir_mock_stop(t.profile);
-    weir_mock_stop(t.preferences);
-    weir_mock_stop(t.activity);
+    trio_stop_mocks(&t);
 }
 
 static void write_file(const char *path, const char *text)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define GET "GET /v1/users/42 HTTP/1.1\r\nHost: t\r\n\r\n"

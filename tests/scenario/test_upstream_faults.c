@@ -48,7 +48,7 @@ static const struct fault faults[] = {
     {.name = "103 first", .answer = {.interim = 103, .body = "[1]"}},
     {.name = "coding not asked for", .answer = {.headers = "Content-Encoding: gzip\r\n", .body = "[]"}, .code = "http_response_content_coding", .status = 200},
     {.name = "over the size", .spec = "big=2MiB", .code = "http_response_body_size", .status = 200},
-    {.name = "closes at once", .answer = {.raw = "", .raw_len = 0, .body = "[]", .after = WEIR_MOCK_DROP, .status = 200}},
+    {.name = "closes at once", .answer = {.raw = "", .after = WEIR_MOCK_DROP}, .code = "connection_terminated"},
     {.name = "two lengths", .answer = {.raw = JSON_HEAD "Content-Length: 2\r\nContent-Length: 3\r\n\r\n[]"}, .code = "http_protocol_error"},
     {.name = "bad length", .answer = {.raw = JSON_HEAD "Content-Length: x\r\n\r\n[]"}, .code = "http_protocol_error"},
     {.name = "bad chunk", .answer = {.raw = JSON_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n[]\r\n0\r\n\r\n"}, .code = "http_protocol_error", .status = 200},

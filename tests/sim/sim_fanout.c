@@ -112,6 +112,7 @@ static void on_settled(void *arg, struct weir_settled *settled)
 {
     struct round *round = arg;
     struct sim *sim = round->sim;
+    int64_t last = 0;
     size_t i;
 
     expect(sim, !round->starting, "settled before start returned");
@@ -123,9 +124,14 @@ static void on_settled(void *arg, struct weir_settled *settled)
     round->failed_required = settled->failed_required;
     for (i = 0; i < settled->n; i++) {
         round->legs[i] = settled->outcomes[i].status;
+        last = settled->outcomes[i].elapsed_ns > last ? settled->outcomes[i].elapsed_ns : last;
         expect(sim, (settled->outcomes[i].answer.body != NULL) == (round->legs[i] == WEIR_OK),
                "a body without success, or success without its body");
     }
+    expect(sim, round->settled_at == round->start + (uint64_t)last, "not settled when all had ended");
+    if (settled->failed_required >= 0)
+        expect(sim, settled->outcomes[settled->failed_required].elapsed_ns == last,
+               "went on after a required call had failed");
     if (!round->free_inside)
         return;
     weir_fanout_free(round->fanout);

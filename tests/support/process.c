@@ -299,12 +299,15 @@ void weir_start(struct weir *w, const char *const *settings)
 
 void weir_stop(struct weir *w)
 {
-    int status;
-    char *output;
-
     process_signal(w->process, SIGTERM);
-    status = process_wait_exit(w->process, 20000);
-    output = process_output(w->process);
+    weir_end(w);
+}
+
+void weir_end(struct weir *w)
+{
+    int status = process_wait_exit(w->process, 20000);
+    char *output = process_output(w->process);
+
     cr_expect(status == 0, "weir exits %d: %s", status, output);
     cr_expect(strstr(output, "Sanitizer") == NULL && strstr(output, "runtime error") == NULL,
               "weir is not clean: %s", output);

@@ -38,6 +38,8 @@ struct weir {
 void weir_start(struct weir *w, const char *const *settings);
 /* Sends TERM and asserts that it exits cleanly (0), without a sanitizer's complaint. */
 void weir_stop(struct weir *w);
+/* The same for one that has been told to stop already. */
+void weir_end(struct weir *w);
 
 /* The number behind a metric (exact line start, labels included) on the admin page; -1 = absent. */
 double weir_metric(const struct weir *w, const char *series);

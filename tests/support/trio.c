@@ -31,6 +31,11 @@ void trio_start(struct trio *t, const char *const *settings)
 void trio_stop(struct trio *t)
 {
     weir_stop(&t->weir);
+    trio_stop_mocks(t);
+}
+
+void trio_stop_mocks(struct trio *t)
+{
     weir_mock_stop(t->profile);
     weir_mock_stop(t->preferences);
     weir_mock_stop(t->activity);

@@ -22,6 +22,8 @@ void trio_start(struct trio *t, const char *const *settings);
 void trio_start_mocks(struct trio *t);
 /* Ends all; asserts a clean exit of weir. */
 void trio_stop(struct trio *t);
+/* Ends the mocks only: for a weir that is gone, or was told to go (asserts nothing). */
+void trio_stop_mocks(struct trio *t);
 /* A GET of /v1/users/42 that must bring a whole answer. */
 void trio_get(struct trio *t, struct response *r);
 /* The text of the answer must hold this. */

@@ -150,3 +150,35 @@ Test(timer_wheel, exact_to_the_nanosecond_without_a_tick)
     timer_wheel_take(&wheel, 500000000, &list);
     cr_assert_eq(list, &timer);
 }
+
+Test(timer_wheel, empty_again_asks_for_nothing)
+{
+    static struct timer_wheel wheel;
+    static const uint64_t moments[] = {11, 75, 5000, 1000000, (uint64_t)1 << 62};
+    struct weir_timer timers[2] = {0};
+    size_t i;
+
+    timer_wheel_init(&wheel, 0, 10);
+    for (i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+        timers[0].at_ns = timers[1].at_ns = moments[i];
+        timer_wheel_add(&wheel, &timers[0]);
+        timer_wheel_add(&wheel, &timers[1]);
+        timer_wheel_remove(&wheel, &timers[1]);
+        cr_assert_leq(timer_wheel_next(&wheel), moments[i]);
+        timer_wheel_remove(&wheel, &timers[0]);
+        cr_assert_eq(timer_wheel_next(&wheel), TIMER_WHEEL_NEVER, "moment %zu", i);
+    }
+}
+
+Test(timer_wheel, time_moves_on_without_timers)
+{
+    static struct timer_wheel wheel;
+    struct weir_timer timer = {.at_ns = 500}, *list = NULL;
+
+    timer_wheel_init(&wheel, 0, 10);
+    timer_wheel_take(&wheel, 1000, &list);
+    cr_assert_eq(timer_wheel_add(&wheel, &timer), 0u, "late already");
+    cr_assert_eq(timer_wheel_next(&wheel), 0u);
+    timer_wheel_take(&wheel, 1000, &list);
+    cr_assert_eq(list, &timer);
+}
