@@ -76,7 +76,7 @@ static char *read_document(const struct config *config, size_t *len, struct conf
     return copy;
 }
 
-/* The routes document and, since only it tells which names are known, the names of the variables. */
+/* The routes document and the names of the variables: only it tells which of those are known. */
 static void load_routes(struct config *config, const struct config_env *env, const bool *bad,
                         struct config_problems *problems)
 {
@@ -131,6 +131,7 @@ bool config_load(char *const *environ, const char *env_file, struct config **out
     config_env_open(&env, environ, env_file, &problems);
     load_all(config, &env, &problems);
     config_env_close(&env);
+    config_problem_end(&problems);
     if (problems.n > 0) {
         config_unref(config);
         return false;

@@ -226,7 +226,7 @@ static bool ends_with(const char *name, size_t len, const char *end)
 
 /*
  * Kubernetes puts variables for every service of the namespace into each container; for one called
- * weir, or weir-something, they begin like an option's. Only their exact form passes, and only there.
+ * weir, or weir-something, they begin like an option's. Only their form passes, and only there.
  */
 static bool is_service_link(const struct config_env *env, const char *name, size_t len,
                             const char *value)
@@ -247,7 +247,7 @@ static bool is_service_link(const struct config_env *env, const char *name, size
     if (url && port + 5 == name + len)
         return true;
     for (size_t i = 0; i < N_OF(ends); i++) /* _PORT_8080_TCP and what hangs on it */
-        if (isdigit((unsigned char)port[6]) && ends_with(name, len, ends[i]))
+        if (port[5] == '_' && isdigit((unsigned char)port[6]) && ends_with(name, len, ends[i]))
             return true;
     return false;
 }
@@ -274,8 +274,9 @@ static bool is_known(const char *name, size_t len, const char *document)
 {
     static const char reserved[] = "WEIR_BIN"; /* scripts name the program to start by it */
 
-    return (len == strlen(reserved) && memcmp(name, reserved, len) == 0) || strncmp(name, PREFIX, strlen(PREFIX)) != 0 || config_option_find(name, len) ||
-           refers_to(document, name, len);
+    return strncmp(name, PREFIX, strlen(PREFIX)) != 0 || config_option_find(name, len) ||
+           refers_to(document, name, len) ||
+           (len == strlen(reserved) && memcmp(name, reserved, len) == 0);
 }
 
 void config_env_check_names(const struct config_env *env, const char *document,

@@ -10,8 +10,8 @@ struct config_env_entry {
 };
 
 struct config_env {
-    char *const *environ; /* borrowed */
-    const char *file;     /* the env file's path, NULL = none; borrowed */
+    char *const *environ;             /* borrowed */
+    const char *file;                 /* the env file's path, NULL = none; borrowed */
     struct config_env_entry *entries; /* of the env file */
     size_t n_entries;
 };

@@ -145,17 +145,17 @@ void config_json_problem(const struct config_doc *doc, const struct config_at *a
     va_end(args);
     buf_init(&pointer, 1 << 20);
     print_at(at, &pointer);
-    config_problem(doc->problems, "%s: %.1024s%s%s", doc->name, buf_cstr(&pointer),
-                   at ? ": " : "", message);
+    config_problem(doc->problems, "%s: %.1024s%s%s", doc->name, buf_cstr(&pointer), at ? ": " : "",
+                   message);
     buf_done(&pointer);
 }
 
 static const char *type_name(enum json_type type)
 {
     static const char *const names[] = {
-        [JSON_INVALID] = "nothing",  [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array",
-        [JSON_STRING] = "a string",  [JSON_NUMBER] = "a number",  [JSON_TRUE] = "true",
-        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
+        [JSON_INVALID] = "nothing", [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array",
+        [JSON_STRING] = "a string", [JSON_NUMBER] = "a number",  [JSON_TRUE] = "true",
+        [JSON_FALSE] = "false",     [JSON_NULL] = "null",
     };
 
     return names[type];
@@ -193,8 +193,7 @@ static void check_keys(struct config_doc *doc, const struct config_at *at, const
         keys[i++] = c->string;
     qsort(keys, n, sizeof(*keys), compare_keys);
     for (i = 1; i < n; i++)
-        if (strcmp(keys[i - 1], keys[i]) == 0 &&
-            (i == 1 || strcmp(keys[i - 2], keys[i]) != 0))
+        if (strcmp(keys[i - 1], keys[i]) == 0 && (i == 1 || strcmp(keys[i - 2], keys[i]) != 0))
             config_json_problem(doc, &(struct config_at){at, keys[i], 0}, "duplicate key");
     free(keys);
 }

@@ -194,8 +194,7 @@ void config_locate(const char *text, size_t at, struct config_fault *out)
     }
 }
 
-bool config_locate_fault(const char *text, size_t len, unsigned max_depth,
-                         struct config_fault *out)
+bool config_locate_fault(const char *text, size_t len, unsigned max_depth, struct config_fault *out)
 {
     struct scan s = {.text = text, .p = text, .end = text + len, .depth = max_depth};
 

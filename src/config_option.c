@@ -188,8 +188,7 @@ static const struct config_option options[] = {
      .help = "debug, info, warn or error"},
     {"WEIR_SERVER_TIMING", "on", read_switch, FIELD(server_timing),
      .help = "on or off: the Server-Timing header of answers"},
-    {"WEIR_DEADLINE_HEADER", "x-envoy-expected-rq-timeout-ms", read_header,
-     FIELD(deadline_header),
+    {"WEIR_DEADLINE_HEADER", "x-envoy-expected-rq-timeout-ms", read_header, FIELD(deadline_header),
      .help = "header with the remaining budget in ms, read and sent; off disables both"},
     {"WEIR_UPSTREAM_CA_FILE", NULL, read_file, FIELD(upstream_ca_file), .fixed = true,
      .help = "certificates to trust for https upstreams; none = the system's"},
@@ -201,8 +200,7 @@ static const struct config_option options[] = {
      FIELD(upstream_idle_timeout_ns), .fixed = true,
      .help = "an idle upstream connection is not used again after this"},
     {"WEIR_UPSTREAM_MAX_LIFETIME", "5m", read_duration, POSITIVE_TIME,
-     FIELD(upstream_max_lifetime_ns), .fixed = true,
-     .help = "nor one that is older than this"},
+     FIELD(upstream_max_lifetime_ns), .fixed = true, .help = "nor one that is older than this"},
     {"WEIR_UPSTREAM_CONNECT_TIMEOUT", "1s", read_duration, POSITIVE_TIME,
      FIELD(upstream_connect_timeout_ns), .fixed = true,
      .help = "time for TCP and TLS to an upstream"},
@@ -230,8 +228,8 @@ const struct config_option *config_option_find(const char *name, size_t len)
     return NULL;
 }
 
-bool config_option_set(const struct config_option *option, const char *text,
-                       struct config *config, struct config_why *why)
+bool config_option_set(const struct config_option *option, const char *text, struct config *config,
+                       struct config_why *why)
 {
     return option->read(option, text, (char *)config + option->offset, why);
 }

@@ -25,7 +25,7 @@ const struct config_option *config_options(size_t *n);
 const struct config_option *config_option_find(const char *name, size_t len);
 
 /* Reads the text into the option's field. */
-bool config_option_set(const struct config_option *option, const char *text,
-                       struct config *config, struct config_why *why);
+bool config_option_set(const struct config_option *option, const char *text, struct config *config,
+                       struct config_why *why);
 
 #endif

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 2048
-#define NEAR_MAX       64 /* longer names are not compared */
+#define LINE_MAX_BYTES  2048
+#define LAST_LINE_BYTES 64 /* kept free for config_problem_end */
+#define NEAR_MAX        64 /* longer names are not compared */
 
 void config_problem(struct config_problems *problems, const char *format, ...)
 {
@@ -18,9 +19,20 @@ void config_problem(struct config_problems *problems, const char *format, ...)
     for (char *p = line; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             *p = '?';
+    problems->n++;
+    if (problems->left_out > 0 ||
+        problems->out->max - problems->out->len < strlen(line) + LAST_LINE_BYTES) {
+        problems->left_out++;
+        return;
+    }
     buf_str(problems->out, line);
     buf_char(problems->out, '\n');
-    problems->n++;
+}
+
+void config_problem_end(struct config_problems *problems)
+{
+    if (problems->left_out > 0)
+        buf_printf(problems->out, "and %zu problems more\n", problems->left_out);
 }
 
 void config_problem_no_memory(struct config_problems *problems)

@@ -14,6 +14,7 @@
 struct config_problems {
     struct buf *out; /* borrowed */
     size_t n;
+    size_t left_out; /* of them, for want of room */
 };
 
 /* Why one value is not accepted, without the place: "\"500\" has no unit (…)". */
@@ -29,6 +30,8 @@ struct config_quoted {
 /* Adds one line; control bytes in it become '?'. */
 __attribute__((format(printf, 2, 3))) void config_problem(struct config_problems *problems,
                                                           const char *format, ...);
+/* Ends the list: says how many found no room. */
+void config_problem_end(struct config_problems *problems);
 void config_problem_no_memory(struct config_problems *problems);
 
 /* Says why and returns false, so that a reader can end with it. */

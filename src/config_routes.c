@@ -5,9 +5,9 @@
 
 #include "config_value.h"
 
-#define N_OF(table)     (sizeof(table) / sizeof((table)[0]))
-#define SEGMENT_MAX     255 /* bytes of a literal segment */
-#define PATH_MAX_BYTES  2048
+#define N_OF(table)    (sizeof(table) / sizeof((table)[0]))
+#define SEGMENT_MAX    255 /* bytes of a literal segment */
+#define PATH_MAX_BYTES 2048
 
 static const char *key_name(const void *keys, size_t i)
 {
@@ -144,8 +144,8 @@ static void read_path(struct config_reader *reader, const struct config_at *at,
     if (!config_json_is(&reader->doc, at, node, JSON_STRING))
         return;
     if (!read_template(draft->route, config_json_string(node), &why)) {
-        config_json_problem(&reader->doc, at, "%s: %s",
-                            config_quote(config_json_string(node)).text, why.text);
+        config_json_problem(&reader->doc, at, "%s: %s", config_quote(config_json_string(node)).text,
+                            why.text);
         return;
     }
     draft->route->path = strdup(config_json_string(node));

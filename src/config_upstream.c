@@ -265,7 +265,7 @@ static void default_forward(struct config_reader *reader, struct config_upstream
 
     if (!forward_reserve(reader, u, N_OF(names)))
         return;
-    for (size_t i = 0; i < N_OF(names); i++)
+    for (size_t i = 0; i < N_OF(names) && (i == 0 || u->forward[i - 1]); i++)
         forward_add(reader, u, i, names[i]);
 }
 

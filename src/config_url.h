@@ -15,7 +15,8 @@ struct config_url {
 
 /*
  * An absolute http or https URL; {name} is allowed in the path and in the values of the query, and
- * must be one of params, or may be any when n_params is CONFIG_URL_ANY_PARAM. The reason never quotes what may hold a password.
+ * must be one of params, or may be any when n_params is CONFIG_URL_ANY_PARAM. The reason never
+ * quotes what may hold a password.
  */
 bool config_url_parse(const char *text, char *const *params, size_t n_params,
                       struct config_url *out, struct config_why *why);

@@ -14,8 +14,11 @@ struct unit {
 
 /* From the largest to the smallest, so that the first that divides is the shortest to write. */
 static const struct unit duration_units[] = {
-    {"h", 3600 * CONFIG_SECOND_NS}, {"m", 60 * CONFIG_SECOND_NS}, {"s", CONFIG_SECOND_NS},
-    {"ms", 1000000},                {"us", 1000},
+    {"h", 3600 * CONFIG_SECOND_NS},
+    {"m", 60 * CONFIG_SECOND_NS},
+    {"s", CONFIG_SECOND_NS},
+    {"ms", 1000000},
+    {"us", 1000},
 };
 
 static const struct unit size_units[] = {

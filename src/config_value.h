@@ -11,9 +11,9 @@ struct config_range {
     int64_t min, max;
 };
 
-#define CONFIG_SECOND_NS INT64_C(1000000000)
+#define CONFIG_SECOND_NS       INT64_C(1000000000)
 #define CONFIG_MAX_DURATION_NS (INT64_C(24) * 3600 * CONFIG_SECOND_NS)
-#define CONFIG_MAX_BODY (INT64_C(1) << 30)
+#define CONFIG_MAX_BODY        (INT64_C(1) << 30)
 
 /* "500ms", "1.5s": a decimal number and us, ms, s, m or h; nanoseconds. */
 bool config_read_duration(const char *text, struct config_range range, int64_t *out,

@@ -45,18 +45,18 @@ enum ctx_state { CTX_LIVE, CTX_ENDED, CTX_RELEASED, CTX_STATES };
 
 struct weir_ctx {
     struct weir_loop *loop;
-    struct weir_ctx *parent;        /* NULL: the root */
-    struct weir_ctx *prev, *next;   /* live siblings, oldest first; next also chains spares */
-    struct weir_ctx *first, *last;  /* live children */
-    struct weir_watch *watches;     /* newest first */
+    struct weir_ctx *parent;       /* NULL: the root */
+    struct weir_ctx *prev, *next;  /* live siblings, oldest first; next also chains spares */
+    struct weir_ctx *first, *last; /* live children */
+    struct weir_watch *watches;    /* newest first */
     struct weir_timer timer;
     uint64_t deadline_ns;           /* the effective one, never later than the parent's */
     const struct weir_ctx_key *key; /* NULL: carries no value */
     void *value;
     const char *cause;
-    unsigned refs;                  /* one for the owner, one for each child not yet freed */
+    unsigned refs; /* one for the owner, one for each child not yet freed */
     enum ctx_state state;
-    enum weir_status reason;        /* why it ended; OK while it lives */
+    enum weir_status reason; /* why it ended; OK while it lives */
 };
 
 static const unsigned spares_max = SPARES_MAX;

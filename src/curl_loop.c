@@ -10,12 +10,12 @@
  *
  * Between two transfers on a kept-alive connection curl stops watching the socket and starts again.
  * The event stays registered meanwhile: an answer was seen on that connection, so it is idle, not
- * closed. If it becomes readable while idle (the upstream closes it) the event goes, so that nothing
- * spins; curl finds out when it wants to use the connection, or the lane is freed.
+ * closed. If it becomes readable while idle (the upstream closes it) the event goes, so that
+ * nothing spins; curl finds out when it wants to use the connection, or the lane is freed.
  *
  * Sockets are known from the moment curl first asks to watch them. curl closes a socket that was
- * still connecting without asking our close callback and only stops watching it (after closing!), so
- * a socket on which no answer was seen is forgotten when curl stops watching it.
+ * still connecting without asking our close callback and only stops watching it (after closing!),
+ * so a socket on which no answer was seen is forgotten when curl stops watching it.
  */
 #include "curl_loop.h"
 

@@ -1,7 +1,7 @@
 /*
  * libcurl's multi handles on a libevent loop. A lane is one multi: libcurl walks a host's
- * connections one by one, so its user puts a bounded number of transfers on a lane and takes as many
- * lanes as it needs. Everything belongs to the thread of the loop. curl is never called from
+ * connections one by one, so its user puts a bounded number of transfers on a lane and takes as
+ * many lanes as it needs. Everything belongs to the thread of the loop. curl is never called from
  * curl's own callbacks, and transfers that have ended are told one by one after curl has returned.
  */
 #ifndef CURL_LOOP_H
@@ -17,12 +17,13 @@ struct curl_socket; /* one descriptor that curl has shown us */
 struct curl_lane;
 
 /* A transfer has ended and is still on its lane; the receiver takes it off. private_data is the
- * handle's CURLOPT_PRIVATE. Called from the loop, outside of curl; lanes must not be freed in it. */
+ * handle's CURLOPT_PRIVATE. Called from the loop, outside of curl; lanes must not be freed in it.
+ */
 typedef void curl_loop_done_fn(void *private_data, CURLcode code);
 /* The number of sockets of the lane has changed. Called from within curl: only count. */
 typedef void curl_loop_sockets_fn(struct curl_lane *lane);
-/* curl stops watching a socket of the transfer; true when an answer came over it. Called from within
- * curl: only note it. */
+/* curl stops watching a socket of the transfer; true when an answer came over it. Called from
+ * within curl: only note it. */
 typedef bool curl_loop_unwatch_fn(void *private_data);
 
 /* What the lanes of one thread share. */
@@ -43,9 +44,9 @@ struct curl_lane {
     struct curl_loop *curl;
     CURLM *multi;
     unsigned transfers; /* handles on it */
-    unsigned sockets;   /* descriptors curl has shown and not closed, those of idle connections too */
-    unsigned turns;     /* how often curl has run it */
-    uint64_t due_ns;    /* when curl wants to run; 0 = never */
+    unsigned sockets; /* descriptors curl has shown and not closed, those of idle connections too */
+    unsigned turns;   /* how often curl has run it */
+    uint64_t due_ns;  /* when curl wants to run; 0 = never */
     struct weir_timer timer;
     struct curl_lane *next, **pprev; /* in the list of ready lanes; NULL pprev: not ready */
 };

@@ -10,7 +10,6 @@
 
 #define SWEEP_NS (1000 * WEIR_MS)
 #define SECOND_NS (1000 * WEIR_MS)
-#define REQUEST_FRAME "GET  HTTP/1.1\r\nHost: \r\nAccept: */*\r\n\r\n"
 
 static const struct weir_engine_options defaults = {
     .max_connections = 16384,
@@ -158,32 +157,57 @@ void engine_want_sweep(struct weir_engine *engine)
                        on_sweep, engine);
 }
 
-/* Prepares the headers that go with every request, as curl's list. */
+/* "host:port" as a Host header says it: without the port that the scheme implies. */
+static char *host_of(const struct engine_origin *origin)
+{
+    const char *host = strstr(origin->key, "://") + strlen("://");
+    const char *usual = origin->tls ? ":443" : ":80";
+    size_t len = strlen(host), tail = strlen(usual);
+
+    if (len > tail && strcmp(host + len - tail, usual) == 0)
+        len -= tail;
+    return strndup(host, len);
+}
+
+/* Adds one line to the fixed text, for which there is room. */
+static void add_fixed(struct weir_upstream *upstream, const char *name, const char *value)
+{
+    struct engine_fixed *fixed = &upstream->fixed[upstream->n_fixed++];
+    char *line = upstream->fixed_text + upstream->fixed_len;
+
+    fixed->at = upstream->fixed_len;
+    fixed->len = strlen(name);
+    upstream->fixed_len +=
+        (size_t)(stpcpy(stpcpy(stpcpy(stpcpy(line, name), ": "), value), "\r\n") - line);
+}
+
+/* Writes down the headers of every request: Host, unless it is given, and those given. */
 static enum weir_status set_fixed(struct weir_upstream *upstream, const struct weir_header *headers)
 {
-    size_t n = 0, i;
+    char *host = host_of(upstream->origin);
+    size_t size = host ? strlen(host) + sizeof("Host: \r\n") : 0;
+    bool has_host = false;
+    size_t n = 0;
 
-    while (headers && headers[n].name)
-        n++;
-    if (n == 0)
-        return WEIR_OK;
-    upstream->fixed = calloc(n, sizeof(*upstream->fixed));
-    if (!upstream->fixed)
-        return WEIR_NO_MEMORY;
-    upstream->n_fixed = n;
-    for (i = 0; i < n; i++) {
-        struct engine_fixed *fixed = &upstream->fixed[i];
-
-        if (strpbrk(headers[i].name, "\r\n") || strpbrk(headers[i].value, "\r\n"))
+    for (; headers && headers[n].name; n++) {
+        if (strpbrk(headers[n].name, "\r\n") || strpbrk(headers[n].value, "\r\n")) {
+            free(host);
             return WEIR_INVALID_ARGUMENT;
-        fixed->name_len = strlen(headers[i].name);
-        if (asprintf(&fixed->node.data, "%s: %s", headers[i].name, headers[i].value) < 0) {
-            fixed->node.data = NULL;
-            return WEIR_NO_MEMORY;
         }
-        fixed->node.next = i + 1 < n ? &upstream->fixed[i + 1].node : NULL;
-        upstream->request_max += strlen(fixed->node.data) + strlen("\r\n");
+        has_host |= strcasecmp(headers[n].name, "Host") == 0;
+        size += strlen(headers[n].name) + strlen(headers[n].value) + strlen(": \r\n");
     }
+    upstream->fixed = calloc(n + 1, sizeof(*upstream->fixed));
+    upstream->fixed_text = malloc(size + 1);
+    if (!host || !upstream->fixed || !upstream->fixed_text) {
+        free(host);
+        return WEIR_NO_MEMORY;
+    }
+    if (!has_host)
+        add_fixed(upstream, "Host", host);
+    for (size_t i = 0; i < n; i++)
+        add_fixed(upstream, headers[i].name, headers[i].value);
+    free(host);
     return WEIR_OK;
 }
 
@@ -204,8 +228,6 @@ enum weir_status weir_upstream_new(struct weir_engine *engine,
     upstream->judge = options->judge;
     upstream->judge_arg = options->judge_arg;
     status = engine_origin_get(engine, options->origin, &upstream->origin);
-    if (status == WEIR_OK)
-        upstream->request_max = strlen(upstream->origin->key) + sizeof(REQUEST_FRAME);
     if (status == WEIR_OK && !copy(&upstream->name, options->name))
         status = WEIR_NO_MEMORY;
     if (status == WEIR_OK)
@@ -224,7 +246,6 @@ enum weir_status weir_upstream_new(struct weir_engine *engine,
 
 void weir_upstream_free(struct weir_upstream *upstream)
 {
-    size_t i;
 
     if (!upstream)
         return;
@@ -234,8 +255,7 @@ void weir_upstream_free(struct weir_upstream *upstream)
     fetch_slot_free_all(upstream);
     if (upstream->origin)
         engine_origin_unref(upstream->origin);
-    for (i = 0; i < upstream->n_fixed; i++)
-        free(upstream->fixed[i].node.data);
+    free(upstream->fixed_text);
     free(upstream->fixed);
     free(upstream->name);
     free(upstream);

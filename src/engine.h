@@ -57,10 +57,9 @@ struct weir_engine {
     char *ca_file, *cert_file, *key_file;
 };
 
-/* A header that every request of an upstream carries. */
+/* The name of a header that every request of an upstream carries, within its fixed text. */
 struct engine_fixed {
-    size_t name_len;
-    struct curl_slist node; /* "Name: value", chained */
+    size_t at, len;
 };
 
 struct weir_upstream {
@@ -69,9 +68,10 @@ struct weir_upstream {
     struct engine_origin *origin;
     char *name;
     size_t max_body;
+    char *fixed_text; /* "Host: …" and the others, each line ended by CR LF */
+    size_t fixed_len;
     struct engine_fixed *fixed;
     size_t n_fixed;
-    size_t request_max; /* bytes of a request without its target and its own headers, at most */
     weir_judge_fn *judge;
     void *judge_arg;
     struct fetch *free; /* handles at rest, the last used first */

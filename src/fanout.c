@@ -11,8 +11,8 @@
  * - on_leg_timeout: the leg's own deadline has passed; its fetch is canceled, the leg counts as
  *   any other that failed.
  * - A required leg fails: the rest are canceled at once, which settles.
- * - on_ctx_done: the shared deadline has passed or somebody canceled; the rest are canceled at once,
- *   which settles, inside weir_ctx_cancel when that was the reason.
+ * - on_ctx_done: the shared deadline has passed or somebody canceled; the rest are canceled at
+ * once, which settles, inside weir_ctx_cancel when that was the reason.
  * - Everything ended while starting (refused, context over): settled on the next turn, too.
  * - weir_fanout_free: the rest are canceled, nobody is called.
  *
@@ -48,9 +48,9 @@ struct weir_fanout {
     weir_settled_fn *on_settled;
     void *arg;
     uint64_t start_ns;
-    size_t open;                   /* legs not ended, and one while starting */
+    size_t open; /* legs not ended, and one while starting */
     struct weir_settled settled;
-    struct leg *legs;              /* settled.n of them, then as many outcomes */
+    struct leg *legs; /* settled.n of them, then as many outcomes */
 };
 
 static enum weir_status leg_start(struct leg *leg);
@@ -115,7 +115,8 @@ static bool calls_valid(const struct weir_call *calls, size_t n)
 
 static struct weir_fanout *fanout_new(struct weir_ctx *ctx, const struct weir_call *calls, size_t n)
 {
-    size_t head = sizeof(struct weir_fanout), each = sizeof(struct leg) + sizeof(struct weir_outcome);
+    size_t head = sizeof(struct weir_fanout),
+           each = sizeof(struct leg) + sizeof(struct weir_outcome);
     struct weir_fanout *fanout = calloc(1, head + n * each);
     size_t i;
 
@@ -139,8 +140,7 @@ static struct weir_fanout *fanout_new(struct weir_ctx *ctx, const struct weir_ca
 
 enum weir_status weir_fanout_start(struct weir_engine *engine, struct weir_ctx *ctx,
                                    const struct weir_call *calls, size_t n,
-                                   weir_settled_fn *on_settled, void *arg,
-                                   struct weir_fanout **out)
+                                   weir_settled_fn *on_settled, void *arg, struct weir_fanout **out)
 {
     struct weir_fanout *fanout;
     enum weir_status reason;

@@ -5,13 +5,14 @@
  *   and on_name puts it on its way. libcurl itself never looks a name up: each lane is given the
  *   addresses with the first transfer that goes there, and again when they have changed.
  * - The transfer joins a lane of its origin and begins on the loop's next turn.
- * - fetch_ended: curl has returned and the transfer is over. Its answer is judged, its handle goes back to
- *   the pool, and the callback is called last.
+ * - fetch_ended: curl has returned and the transfer is over. Its answer is judged, its handle goes
+ *   back to the pool, and the callback is called last.
  *
  * The other ends:
- * - fetch_start refuses: context over, bad target, no connection to be had, a name that failed a moment
- *   ago. Nothing was begun and nobody is called.
- * - on_name: the name has failed, or nothing is to be had once it is known; delivered as the outcome.
+ * - fetch_start refuses: context over, bad target, no connection to be had, a name that failed a
+ *   moment ago. Nothing was begun and nobody is called.
+ * - on_name: the name has failed, or nothing is to be had once it is known; delivered as the
+ *   outcome.
  * - fetch_cancel: off the lane at once, which closes the connection unless it had ended.
  */
 #include "fetch.h"

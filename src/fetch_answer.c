@@ -109,8 +109,8 @@ static bool take_length(struct fetch_answer *answer, const struct text *value)
 
 static void take_type(struct fetch_answer *answer, const struct text *value)
 {
-    size_t len = value->len < sizeof(answer->content_type) ? value->len
-                                                           : sizeof(answer->content_type) - 1;
+    size_t len =
+        value->len < sizeof(answer->content_type) ? value->len : sizeof(answer->content_type) - 1;
 
     memcpy(answer->content_type, value->at, len);
     answer->content_type[len] = '\0';
@@ -124,7 +124,8 @@ static bool take_header(struct fetch_answer *answer, const char *line, size_t le
     if (len > 18 && strncasecmp(line, "transfer-encoding:", 18) == 0) {
         value = value_of(line, len, 18);
         answer->chunked = true;
-        return text_is(&value, "chunked") ? true : refuse(answer, WEIR_HTTP_RESPONSE_CONTENT_CODING);
+        return text_is(&value, "chunked") ? true
+                                          : refuse(answer, WEIR_HTTP_RESPONSE_CONTENT_CODING);
     }
     if (len < 13 || strncasecmp(line, "content-", 8) != 0)
         return true;

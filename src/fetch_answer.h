@@ -1,6 +1,6 @@
 /*
- * One HTTP/1.1 answer as it comes in, line by line and piece by piece: what is kept of it, and why it
- * is refused before its end. Pure: no library, no clock.
+ * One HTTP/1.1 answer as it comes in, line by line and piece by piece: what is kept of it, and why
+ * it is refused before its end. Pure: no library, no clock.
  */
 #ifndef FETCH_ANSWER_H
 #define FETCH_ANSWER_H

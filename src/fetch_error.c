@@ -1,10 +1,11 @@
 /*
- * The table of errors. Some of libcurl's codes mean several things; what else is known of the transfer
- * tells them apart:
+ * The table of errors. Some of libcurl's codes mean several things; what else is known of the
+ * transfer tells them apart:
  * - RECV_ERROR with a system error is a connection that broke; without one, on a plain connection,
  *   chunks that are not chunks. (TLS reports a cut stream without a system error.)
  * - OUT_OF_MEMORY while reading a head is a line longer than libcurl's buffer for one.
- * - OK with half a head: the upstream closed in the middle of it, and libcurl takes that for the end.
+ * - OK with half a head: the upstream closed in the middle of it, and libcurl takes that for the
+ *   end.
  */
 #include "fetch_error.h"
 

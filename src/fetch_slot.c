@@ -7,14 +7,29 @@
 #include "fetch_slot.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 
-#define BUFFER_SIZE 8192L     /* received at once; most answers come in one piece */
+#define BUFFER_SIZE 3072L     /* received at once: most answers, and memory of all that hang */
 #define KEEP_FREE 8           /* handles kept for good, for each upstream */
 #define KEEP_HEAD ((size_t)4096) /* memory for headers kept with a handle */
+
+/*
+ * The head goes to curl as part of the request target. curl copies the target in one piece, but formats
+ * each other byte of a head on its own: with the headers that every call carries that was a third of
+ * all instructions of a request. What curl itself writes is "GET " before, and behind it " HTTP/1.1",
+ * which therefore becomes the value of a last header.
+ */
+#define VERSION_END " HTTP/1.1\r\n"
+#define LAST_NAME   "Weir-Protocol:"
+#define FRAME_MAX   sizeof("GET  HTTP/1.1\r\n\r\n")
+
+/* Headers that curl would add by itself. */
+static struct curl_slist no_accept = {(char *)(uintptr_t)"Accept:", NULL};
+static struct curl_slist no_host = {(char *)(uintptr_t)"Host:", &no_accept};
 
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
 static size_t on_line(char *data, size_t size, size_t n, void *arg);
@@ -43,10 +58,14 @@ static bool preset(struct fetch *fetch, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, engine->max_age_s);
     curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, engine->max_lifetime_s);
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* resolve.c decides, see fetch.c */
+    ok &= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &no_host) == CURLE_OK;
     ok &= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK; /* looks at no environment */
     ok &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
     if (!fetch->upstream->origin->tls)
         return ok;
+    /* With a directory, Debian's default next to the bundle, curl parses the trusted certificates for
+     * each handshake, some 30 ms, and not once for a lane. */
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     if (engine->ca_file)
         ok &= curl_easy_setopt(easy, CURLOPT_CAINFO, engine->ca_file) == CURLE_OK;
     if (engine->cert_file)
@@ -153,25 +172,22 @@ void fetch_slot_free_all(struct weir_upstream *upstream)
 /* Whether one of the upstream's own headers has this name. */
 static bool is_fixed(const struct weir_upstream *upstream, const char *name, size_t len)
 {
-    size_t i;
-
-    for (i = 0; i < upstream->n_fixed; i++)
-        if (upstream->fixed[i].name_len == len &&
-            strncasecmp(upstream->fixed[i].node.data, name, len) == 0)
+    for (size_t i = 0; i < upstream->n_fixed; i++)
+        if (upstream->fixed[i].len == len &&
+            strncasecmp(upstream->fixed_text + upstream->fixed[i].at, name, len) == 0)
             return true;
     return false;
 }
 
-/* Counts the headers and the bytes of their lines; false when one would break out of its line. */
-static bool measure(const struct weir_header *headers, size_t *n, size_t *bytes)
+/* Counts the bytes of the header lines; false when one would break out of its line. */
+static bool measure(const struct weir_header *headers, size_t *bytes)
 {
-    for (*n = *bytes = 0; headers && headers[*n].name; ++*n) {
-        const char *value = headers[*n].value;
-        size_t len = strcspn(value, "\r\n");
+    for (*bytes = 0; headers && headers->name; headers++) {
+        size_t len = strcspn(headers->value, "\r\n");
 
-        if (value[len])
+        if (headers->value[len])
             return false;
-        *bytes += strlen(headers[*n].name) + len + sizeof(": ");
+        *bytes += strlen(headers->name) + len + strlen(": \r\n");
     }
     return true;
 }
@@ -186,30 +202,22 @@ static bool reserve_head(struct fetch *fetch, size_t size)
     return fetch->head != NULL;
 }
 
-/* Writes the headers as curl's list, the upstream's own at its end; NULL when there are none. */
-static struct curl_slist *write_head(struct fetch *fetch, const struct weir_header *headers, size_t n)
+/* Writes target and headers, the upstream's own before the request's; returns the end. */
+static char *write_head(struct fetch *fetch, const char *target, const struct weir_header *headers)
 {
     const struct weir_upstream *upstream = fetch->upstream;
-    struct curl_slist *nodes = (struct curl_slist *)(void *)fetch->head, *first, **at = &first;
-    char *text = (char *)(nodes + n), *begin = text;
-    size_t i;
+    char *text = stpcpy(stpcpy(fetch->head, target), VERSION_END);
 
-    for (i = 0; i < n; i++) {
-        char *line = text;
+    text = mempcpy(text, upstream->fixed_text, upstream->fixed_len);
+    for (; headers && headers->name; headers++) {
+        size_t len = strlen(headers->name);
 
-        text = stpcpy(text, headers[i].name);
-        if (is_fixed(upstream, line, (size_t)(text - line))) {
-            text = line;
+        if (is_fixed(upstream, headers->name, len))
             continue;
-        }
-        text = stpcpy(stpcpy(text, ": "), headers[i].value) + 1;
-        nodes[i].data = line;
-        *at = &nodes[i];
-        at = &nodes[i].next;
+        text = stpcpy(mempcpy(text, headers->name, len), ": ");
+        text = stpcpy(stpcpy(text, headers->value), "\r\n");
     }
-    fetch->request_max += (size_t)(text - begin) + n;
-    *at = upstream->n_fixed ? &upstream->fixed[0].node : NULL;
-    return first;
+    return stpcpy(text, LAST_NAME);
 }
 
 /* A path that stays one word on the request line. */
@@ -227,16 +235,16 @@ static bool target_valid(const char *target)
 enum weir_status fetch_slot_dress(struct fetch *fetch, const char *target,
                                   const struct weir_header *headers)
 {
-    size_t n, bytes;
+    size_t bytes;
 
-    if (!target_valid(target) || !measure(headers, &n, &bytes))
+    if (!target_valid(target) || !measure(headers, &bytes))
         return WEIR_INVALID_ARGUMENT;
-    if (!reserve_head(fetch, n * sizeof(struct curl_slist) + bytes))
+    bytes += strlen(target) + sizeof(VERSION_END LAST_NAME) + fetch->upstream->fixed_len;
+    if (!reserve_head(fetch, bytes))
         return WEIR_NO_MEMORY;
-    if (curl_easy_setopt(fetch->easy, CURLOPT_REQUEST_TARGET, target) != CURLE_OK)
+    fetch->request_max = (size_t)(write_head(fetch, target, headers) - fetch->head) + FRAME_MAX;
+    if (curl_easy_setopt(fetch->easy, CURLOPT_REQUEST_TARGET, fetch->head) != CURLE_OK)
         return WEIR_NO_MEMORY;
-    fetch->request_max = fetch->upstream->request_max + strlen(target);
-    curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, write_head(fetch, headers, n));
     return WEIR_OK;
 }
 

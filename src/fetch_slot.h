@@ -35,7 +35,7 @@ struct fetch {
     struct fetch_answer answer;
     int socket_errno; /* why there was no socket */
     size_t request_max; /* one request has at most so many bytes, two have more */
-    char *head;       /* the request's headers: list nodes, then texts */
+    char *head;         /* target and headers of the request */
     size_t head_size;
 };
 

@@ -261,17 +261,14 @@ unsigned listen_connections(const struct listen *l)
     return l->n_connections;
 }
 
-static void close_all(struct listen *l)
+void listen_cut(struct listen *l)
 {
-    struct conn *c;
+    struct conn *c, *next;
 
     on_adopt(-1, 0, l);
-    while ((c = TAILQ_FIRST(&l->open)) != NULL) {
+    for (c = TAILQ_FIRST(&l->open); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
         conn_close(c);
-        if (TAILQ_FIRST(&l->open) == c) { /* the handler has not let go: it will find it dead */
-            TAILQ_REMOVE(&l->open, c, link);
-            conn_free(c);
-        }
     }
 }
 
@@ -280,12 +277,13 @@ void listen_free(struct listen *l)
     if (l == NULL)
         return;
     if (l->http != NULL) {
-        close_all(l);
+        listen_cut(l);
         close_acceptor(l);
         evhttp_free(l->http);
     } else if (l->acceptor != NULL) {
         evconnlistener_free(l->acceptor);
     }
+    TAILQ_CONCAT(&l->dead, &l->open, link);
     on_bury(l);
     weir_timer_stop(&l->resume);
     weir_loop_unpost(&l->bury);

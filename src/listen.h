@@ -49,7 +49,10 @@ void listen_close_after_reply(struct listen *l);
 void listen_close_idle(struct listen *l);
 /* Connections still open here. */
 unsigned listen_connections(const struct listen *l);
-/* Cuts off what is open (their contexts are canceled) and frees the listener. NULL is harmless. */
+/* Cuts off what is open: contexts are canceled, handlers drop their requests now or next turn. */
+void listen_cut(struct listen *l);
+/* Cuts off what is open and frees the listener; no handler may drop a request after. NULL is
+ * harmless. */
 void listen_free(struct listen *l);
 
 /* The request's moment of arrival: when its head was complete, or the reply before it handed over. */

@@ -1,6 +1,7 @@
-/* Listening sockets: SO_REUSEPORT for several workers, without letting a second instance hide. */
-#include "listen.h"
+/* Addresses: listening sockets (SO_REUSEPORT, without letting a second instance hide), clients'. */
+#include "listen_conn.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -71,4 +72,22 @@ int listen_bind(const char *host, uint16_t *port, bool exclusive)
         *port = port_of(fd);
     freeaddrinfo(ai);
     return fd;
+}
+
+void conn_find_client(struct conn *c)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+    const void *address = NULL;
+
+    memset(&ss, 0, sizeof(ss));
+    if (getpeername(c->fd, (struct sockaddr *)&ss, &len) == 0) {
+        if (ss.ss_family == AF_INET)
+            address = &((struct sockaddr_in *)&ss)->sin_addr;
+        else if (ss.ss_family == AF_INET6)
+            address = &((struct sockaddr_in6 *)&ss)->sin6_addr;
+    }
+    if (address == NULL ||
+        inet_ntop(ss.ss_family, address, c->client_ip, sizeof(c->client_ip)) == NULL)
+        c->client_ip[0] = '\0';
 }

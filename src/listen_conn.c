@@ -22,13 +22,11 @@
 
 #include "reply.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -70,31 +68,13 @@ static void set_state(struct conn *c, enum conn_state to)
         weir_timer_stop(&c->timer);
 }
 
-static void client_ip(struct conn *c)
-{
-    struct sockaddr_storage ss;
-    socklen_t len = sizeof(ss);
-    const void *address = NULL;
-
-    memset(&ss, 0, sizeof(ss));
-    if (getpeername(c->fd, (struct sockaddr *)&ss, &len) == 0) {
-        if (ss.ss_family == AF_INET)
-            address = &((struct sockaddr_in *)&ss)->sin_addr;
-        else if (ss.ss_family == AF_INET6)
-            address = &((struct sockaddr_in6 *)&ss)->sin6_addr;
-    }
-    if (address == NULL ||
-        inet_ntop(ss.ss_family, address, c->client_ip, sizeof(c->client_ip)) == NULL)
-        c->client_ip[0] = '\0';
-}
-
 void conn_adopt(struct conn *c)
 {
     struct listen *l = c->listen;
 
     c->fd = bufferevent_getfd(c->bev);
     bufferevent_setfd(c->bev, -1);
-    client_ip(c);
+    conn_find_client(c);
     event_assign(&c->read_ev, l->base, c->fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->write_ev, l->base, c->fd, EV_WRITE | EV_PERSIST, on_writable, c);
     if (weir_ctx_with_cancel(weir_ctx_background(l->loop), &c->ctx) != WEIR_OK ||

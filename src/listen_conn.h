@@ -79,6 +79,8 @@ struct listen {
 
 /* Takes a connection accepted by evhttp away from evhttp's own I/O. */
 void conn_adopt(struct conn *conn);
+/* Notes the client's address; "" when there is none. */
+void conn_find_client(struct conn *conn);
 /* Sends what evhttp has put out; ends or continues the connection when all is gone. */
 void conn_flush(struct conn *conn);
 /* Ends everything now; the struct is freed on the next turn. Harmless when dead. */

@@ -4,8 +4,8 @@
  * The happy path:
  * - weir_timer_arm puts the timer into the wheel. The one timerfd is set only when the timer is
  *   earlier than what it is set to already; stopping never touches it.
- * - on_alarm: the timerfd has expired. What is due by a fresh clock runs, then the timerfd is set to
- *   the next moment of the wheel. It may have nothing to run, when its timer was stopped.
+ * - on_alarm: the timerfd has expired. What is due by a fresh clock runs, then the timerfd is set
+ * to the next moment of the wheel. It may have nothing to run, when its timer was stopped.
  * - weir_loop_post puts the task on a list and activates on_turn, which runs the list as it found
  *   it; what is posted meanwhile waits until the base has polled, so I/O is never starved.
  *

@@ -19,16 +19,16 @@ enum loop_phase {
 };
 
 struct weir_loop {
-    struct event_base *base;  /* NULL: manual, now_ns is the clock */
-    struct event *alarm;      /* the timerfd has expired */
-    struct event *turn;       /* tasks, and timers that were armed late */
-    int alarm_fd;             /* -1: manual */
+    struct event_base *base; /* NULL: manual, now_ns is the clock */
+    struct event *alarm;     /* the timerfd has expired */
+    struct event *turn;      /* tasks, and timers that were armed late */
+    int alarm_fd;            /* -1: manual */
     enum loop_phase phase;
-    uint64_t now_ns;          /* manual only */
-    uint64_t alarm_ns;        /* the timerfd is set to this; 0: leave it alone, NEVER: not set */
-    struct weir_task *tasks;  /* newest first */
+    uint64_t now_ns;         /* manual only */
+    uint64_t alarm_ns;       /* the timerfd is set to this; 0: leave it alone, NEVER: not set */
+    struct weir_task *tasks; /* newest first */
     struct timer_wheel wheel;
-    struct weir_ctx *root;    /* these four belong to context.c */
+    struct weir_ctx *root; /* these four belong to context.c */
     struct weir_ctx *spare;
     unsigned spares;
     unsigned live;

@@ -12,11 +12,12 @@
  */
 #include "resolve.h"
 
+#include "resolve_system.h"
+
 #include <weir/context.h>
 
 #include <arpa/inet.h>
 #include <event2/event.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define RETRY_NS (1000 * WEIR_MS)       /* after a failure the next lookup waits this long */
+#define RETRY_NS   (1000 * WEIR_MS)     /* after a failure the next lookup waits this long */
 #define STACK_SIZE ((size_t)256 * 1024) /* name service modules like large buffers */
 
 struct job {
@@ -49,10 +50,9 @@ struct resolve_name {
     struct resolve *resolve;
     struct resolve_name *next;
     struct resolve_wait *waiting;
-    bool running;          /* a thread looks it up */
-    uint64_t due_ns;       /* from then on a use starts a lookup */
-    unsigned generation;   /* 0: no addresses yet */
-    unsigned failures;     /* lookups failed since the last good one */
+    bool running;        /* a thread looks it up */
+    uint64_t due_ns;     /* from then on a use starts a lookup */
+    unsigned generation; /* 0: no addresses yet */
     char text[RESOLVE_TEXT_MAX];
     char host[RESOLVE_HOST_MAX + 1];
 };
@@ -68,7 +68,6 @@ struct resolve {
 
 static void on_mail(evutil_socket_t fd, short what, void *arg);
 static void *look_up(void *arg);
-static int system_lookup(const char *host, char *text, size_t size);
 
 /* Drops one count; called with the lock held, which it gives back. */
 static void mailbox_unref(struct mailbox *box)
@@ -127,7 +126,7 @@ struct resolve *resolve_new(struct event_base *base, struct weir_loop *loop, int
         return NULL;
     resolve->loop = loop;
     resolve->ttl_ns = ttl_ns;
-    resolve->lookup = system_lookup;
+    resolve->lookup = resolve_system_lookup;
     resolve->box = mailbox_new();
     if (!resolve->box)
         goto fail;
@@ -208,7 +207,6 @@ static enum resolve_state state_of(const struct resolve_name *name)
 /* Notes a lookup that brought nothing; what is known stays known. */
 static void note_failure(struct resolve_name *name)
 {
-    name->failures++;
     name->due_ns = weir_loop_now(name->resolve->loop) + RETRY_NS;
 }
 
@@ -335,7 +333,6 @@ static void take(struct job *job)
     if (job->error != 0 || !job->text[0]) {
         note_failure(name);
     } else {
-        name->failures = 0;
         name->due_ns = weir_loop_now(name->resolve->loop) + (uint64_t)name->resolve->ttl_ns;
         if (strcmp(name->text, job->text) != 0) {
             strcpy(name->text, job->text);
@@ -367,51 +364,4 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
         take(job);
         free(job);
     }
-}
-
-/* Appends one address; false when there is no more room. Scoped IPv6 addresses are left out: curl
- * cannot be given their scope. */
-static bool append_address(const struct sockaddr *address, char *text, size_t size, size_t *len)
-{
-    const struct sockaddr_in6 *v6 = (const void *)address;
-    const struct sockaddr_in *v4 = (const void *)address;
-    char one[INET6_ADDRSTRLEN + 3];
-    size_t n;
-
-    if (address->sa_family == AF_INET6) {
-        if (v6->sin6_scope_id != 0)
-            return true;
-        one[0] = '[';
-        inet_ntop(AF_INET6, &v6->sin6_addr, one + 1, INET6_ADDRSTRLEN);
-        strcat(one, "]");
-    } else if (address->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &v4->sin_addr, one, INET_ADDRSTRLEN);
-    } else {
-        return true;
-    }
-    n = strlen(one);
-    if (*len + n + 2 > size)
-        return false;
-    if (*len > 0)
-        text[(*len)++] = ',';
-    memcpy(text + *len, one, n + 1);
-    *len += n;
-    return true;
-}
-
-static int system_lookup(const char *host, char *text, size_t size)
-{
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    const struct addrinfo *one;
-    size_t len = 0;
-    int error = getaddrinfo(host, NULL, &hints, &found);
-
-    if (error != 0)
-        return error;
-    for (one = found; one; one = one->ai_next)
-        if (!append_address(one->ai_addr, text, size, &len))
-            break;
-    freeaddrinfo(found);
-    return len > 0 ? 0 : EAI_NONAME;
 }

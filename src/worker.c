@@ -110,6 +110,10 @@ static bool set_up(struct worker *w)
 
 static void tear_down(struct worker *w)
 {
+    if (w->listen != NULL) {
+        listen_cut(w->listen);
+        event_base_loop(w->base, EVLOOP_NONBLOCK); /* what settles on the next turn only */
+    }
     listen_free(w->listen);
     serve_free(w->serve);
     weir_engine_free(w->engine);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <weir/mock.h>
 
-#define REMEMBERED 65536
+#define REMEMBERED   65536
 #define MAX_SEQUENCE 1000000
 
 struct weir_mock {
@@ -48,8 +48,8 @@ struct weir_mock *weir_mock_new(void)
         return NULL;
     m->engine = mock_engine_new();
     if (m->engine != NULL)
-        m->port = mock_port_open(m->engine, &options,
-                                 (struct mock_why){m->error, sizeof(m->error)});
+        m->port =
+            mock_port_open(m->engine, &options, (struct mock_why){m->error, sizeof(m->error)});
     if (m->port == NULL || !start_thread(m)) {
         mock_engine_free(m->engine);
         free(m);

@@ -83,7 +83,8 @@ static size_t utf8_len(const unsigned char *p, size_t len)
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         if (p[0] < forms[i].first || p[0] > forms[i].last)
             continue;
-        if (forms[i].len > len || (forms[i].len > 1 && (p[1] < forms[i].low || p[1] > forms[i].high)))
+        if (forms[i].len > len ||
+            (forms[i].len > 1 && (p[1] < forms[i].low || p[1] > forms[i].high)))
             return 0;
         for (size_t k = 2; k < forms[i].len; k++)
             if (p[k] < 0x80 || p[k] > 0xbf)

@@ -1,4 +1,5 @@
-/* Bytes that grow at the end. Running out of memory is remembered, so it is checked once, at last. */
+/* Bytes that grow at the end. Running out of memory is remembered, so it is checked once, at last.
+ */
 #ifndef MOCK_BYTES_H
 #define MOCK_BYTES_H
 

@@ -8,10 +8,10 @@
  * - when the play is done the connection reads the next request, pipelined or yet to come, or is
  *   closed or reset, as the play ends
  *
- * Reading never stops while an answer is pending, so that the peer's leaving is seen at once: that is
- * a cancellation. What is pipelined meanwhile is kept up to MOCK_CONN_MAX_IN bytes; a peer that
- * sends more is dropped. What is not a request is answered with 4xx and the connection is closed; that counts as
- * nothing.
+ * Reading never stops while an answer is pending, so that the peer's leaving is seen at once: that
+ * is a cancellation. What is pipelined meanwhile is kept up to MOCK_CONN_MAX_IN bytes; a peer that
+ * sends more is dropped. What is not a request is answered with 4xx and the connection is closed;
+ * that counts as nothing.
  */
 #include "mock_conn.h"
 
@@ -27,8 +27,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FIRST_IN 2048
-#define KEEP_OUT (64u << 10)        /* memory kept between answers */
+#define FIRST_IN      2048
+#define KEEP_OUT      (64u << 10)   /* memory kept between answers */
 #define SEND_PER_TURN (1024u << 10) /* bytes, then the others have their turn */
 
 static void on_read(evutil_socket_t fd, short what, void *arg);
@@ -292,7 +292,8 @@ void mock_conn_close_all(struct mock_port *port)
         conn_close(c);
 }
 
-/* Reads away what the peer has sent since, so that closing does not reset what it has yet to read. */
+/* Reads away what the peer has sent since, so that closing does not reset what it has yet to read.
+ */
 static void discard_input(int fd)
 {
     char sink[4096];

@@ -25,10 +25,10 @@ struct mock_conn {
     struct event read, write, timer;
     int fd;
     enum conn_state state;
-    unsigned long number;       /* 1 = the first of its port */
-    struct mock_bytes in;       /* the current request and what follows it */
-    size_t scanned;             /* of in, in search of a head's end */
-    size_t request_len;         /* of the current request */
+    unsigned long number; /* 1 = the first of its port */
+    struct mock_bytes in; /* the current request and what follows it */
+    size_t scanned;       /* of in, in search of a head's end */
+    size_t request_len;   /* of the current request */
     struct mock_play play;
     bool counts;                /* the current request is in the port's numbers */
     bool free_to_go;            /* its answer is not held any more */

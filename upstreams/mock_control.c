@@ -46,8 +46,9 @@ void mock_control_do(struct mock_port *port, const struct mock_head *head, struc
     do_fn *fn = NULL;
 
     mock_bytes_reset(out);
-    *answer = (struct weir_mock_answer){
-        .status = 200, .content_type = "application/json", .headers = "Cache-Control: no-store\r\n"};
+    *answer = (struct weir_mock_answer){.status = 200,
+                                        .content_type = "application/json",
+                                        .headers = "Cache-Control: no-store\r\n"};
     for (size_t i = 0; i < ACTIONS && fn == NULL; i++) {
         if (!mock_text_is(head->path, actions[i].path))
             continue;
@@ -122,8 +123,8 @@ static void get_stats(struct mock_port *port, struct mock_text body,
 {
     struct mock_bytes *out = &port->engine->control;
     const struct weir_mock_stats *s = &port->stats;
-    unsigned long i = s->cancellations > MOCK_PORT_CANCELS ? s->cancellations - MOCK_PORT_CANCELS
-                                                           : 0;
+    unsigned long i =
+        s->cancellations > MOCK_PORT_CANCELS ? s->cancellations - MOCK_PORT_CANCELS : 0;
     const char *comma = "";
 
     (void)body;
@@ -132,8 +133,8 @@ static void get_stats(struct mock_port *port, struct mock_text body,
                       "{\"upstream\":\"%s\",\"requests\":%lu,\"in_flight\":%lu,"
                       "\"max_in_flight\":%lu,\"answered\":%lu,\"cancelled\":%lu,"
                       "\"connections\":%lu,\"connections_open\":%lu,\"seed\":%llu,",
-                      port->options.name, s->requests, s->in_flight, s->max_in_flight,
-                      s->answered, s->cancellations, s->connections, s->open,
+                      port->options.name, s->requests, s->in_flight, s->max_in_flight, s->answered,
+                      s->cancellations, s->connections, s->open,
                       (unsigned long long)port->options.seed);
     add_spec(out, port);
     mock_bytes_text(out, ",\"cancellations\":[");

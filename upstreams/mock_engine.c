@@ -52,8 +52,8 @@ struct mock_engine *mock_engine_new(void)
     engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->base = base_new();
     if (engine->wake_fd >= 0 && engine->base != NULL)
-        engine->wake = event_new(engine->base, engine->wake_fd, EV_READ | EV_PERSIST, on_wake,
-                                 engine);
+        engine->wake =
+            event_new(engine->base, engine->wake_fd, EV_READ | EV_PERSIST, on_wake, engine);
     if (engine->wake == NULL || event_add(engine->wake, NULL) != 0) {
         mock_engine_free(engine);
         return NULL;
@@ -131,7 +131,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     mock_engine_lock(engine);
     if (engine->stop)
         event_base_loopbreak(engine->base);
-    TAILQ_FOREACH(port, &engine->ports, link)
+    TAILQ_FOREACH (port, &engine->ports, link)
         mock_port_look_after(port);
     mock_engine_unlock(engine);
 }

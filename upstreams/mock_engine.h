@@ -19,12 +19,12 @@ struct mock_port;
 
 struct mock_engine {
     struct event_base *base;
-    pthread_mutex_t lock;      /* guards everything below, and the ports */
-    pthread_cond_t changed;    /* some number has changed; monotonic clock */
-    unsigned waiters;          /* threads waiting for changed */
+    pthread_mutex_t lock;   /* guards everything below, and the ports */
+    pthread_cond_t changed; /* some number has changed; monotonic clock */
+    unsigned waiters;       /* threads waiting for changed */
     int wake_fd;
     struct event *wake;
-    bool stop;                 /* the loop is to end */
+    bool stop; /* the loop is to end */
     TAILQ_HEAD(, mock_port) ports;
     struct mock_bytes scratch; /* the body being rendered */
     struct mock_bytes control; /* the body of a control answer */

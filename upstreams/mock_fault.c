@@ -1,14 +1,15 @@
 /*
- * SPEC = word ["=" value] *("," word ["=" value]); commas inside parentheses do not split. Each word
- * is a row of the table below; most words name a kind of fault, of which a SPEC holds at most one.
+ * SPEC = word ["=" value] *("," word ["=" value]); commas inside parentheses do not split. Each
+ * word is a row of the table below; most words name a kind of fault, of which a SPEC holds at most
+ * one.
  */
 #include "mock_fault.h"
 
 #include <math.h>
 #include <string.h>
 
-#define Z_P99 2.3263478740408408 /* the 99th percentile of the standard normal distribution */
-#define MIN_BIG 16
+#define Z_P99        2.3263478740408408 /* the 99th percentile of the standard normal distribution */
+#define MIN_BIG      16
 #define MAX_DRAWN_NS 3.6e12
 #define QUOTED(text) (int)((text).len > 60 ? 60 : (text).len), (text).at
 
@@ -21,15 +22,19 @@ static const struct word {
     parse_value_fn *parse; /* NULL: the word stands alone */
     enum mock_fault_kind kind;
 } words[] = {
-    {"delay", parse_delay, MOCK_FAULT_NONE},    {"hang", NULL, MOCK_FAULT_HANG},
-    {"status", parse_status, MOCK_FAULT_STATUS}, {"reset", NULL, MOCK_FAULT_RESET},
-    {"cut", NULL, MOCK_FAULT_CUT},              {"drip", parse_drip, MOCK_FAULT_DRIP},
-    {"garbage", NULL, MOCK_FAULT_GARBAGE},      {"big", parse_big, MOCK_FAULT_BIG},
+    {"delay", parse_delay, MOCK_FAULT_NONE},
+    {"hang", NULL, MOCK_FAULT_HANG},
+    {"status", parse_status, MOCK_FAULT_STATUS},
+    {"reset", NULL, MOCK_FAULT_RESET},
+    {"cut", NULL, MOCK_FAULT_CUT},
+    {"drip", parse_drip, MOCK_FAULT_DRIP},
+    {"garbage", NULL, MOCK_FAULT_GARBAGE},
+    {"big", parse_big, MOCK_FAULT_BIG},
     {"rate", parse_rate, MOCK_FAULT_NONE},
 };
-#define WORDS (sizeof(words) / sizeof(words[0]))
+#define WORDS     (sizeof(words) / sizeof(words[0]))
 #define WORD_LIST "delay, hang, status, reset, cut, drip, garbage, big, rate"
-#define RATE_BIT (1u << (WORDS - 1))
+#define RATE_BIT  (1u << (WORDS - 1))
 
 /* Divides text at the first mark outside parentheses; false when there is none. */
 static bool split(struct mock_text text, char mark, struct mock_text *left, struct mock_text *right)
@@ -56,7 +61,8 @@ static bool parse_lognormal(struct mock_text args, struct mock_fault *fault, str
     int64_t median_ns, p99_ns;
 
     if (!split(args, ',', &median, &tail))
-        return mock_why_set(why, "lognormal wants two values (write \"lognormal(20ms,p99=180ms)\")");
+        return mock_why_set(why,
+                            "lognormal wants two values (write \"lognormal(20ms,p99=180ms)\")");
     median = mock_text_trim(median);
     tail = mock_text_trim(tail);
     if (tail.len < 4 || memcmp(tail.at, "p99=", 4) != 0)

@@ -80,12 +80,11 @@ static enum mock_head_result read_fields(struct mock_head *head)
     return MOCK_HEAD_OK;
 }
 
-enum mock_head_result mock_http_head(struct mock_text bytes, size_t *scanned,
-                                     struct mock_head *out)
+enum mock_head_result mock_http_head(struct mock_text bytes, size_t *scanned, struct mock_head *out)
 {
     size_t from = *scanned > 3 ? *scanned - 3 : 0;
-    const char *end = bytes.len > from ? memmem(bytes.at + from, bytes.len - from, "\r\n\r\n", 4)
-                                       : NULL;
+    const char *end =
+        bytes.len > from ? memmem(bytes.at + from, bytes.len - from, "\r\n\r\n", 4) : NULL;
     const char *first;
     struct mock_text line;
     struct mock_head head = {.body_len = 0};
@@ -180,20 +179,33 @@ const char *mock_http_reason(int status)
         int status;
         const char *reason;
     } reasons[] = {
-        {100, "Continue"},           {103, "Early Hints"},
-        {200, "OK"},                 {201, "Created"},
-        {202, "Accepted"},           {204, "No Content"},
-        {205, "Reset Content"},      {206, "Partial Content"},
-        {301, "Moved Permanently"},  {302, "Found"},
-        {304, "Not Modified"},       {307, "Temporary Redirect"},
-        {400, "Bad Request"},        {401, "Unauthorized"},
-        {403, "Forbidden"},          {404, "Not Found"},
-        {405, "Method Not Allowed"}, {408, "Request Timeout"},
-        {410, "Gone"},               {411, "Length Required"},
-        {413, "Content Too Large"},  {429, "Too Many Requests"},
+        {100, "Continue"},
+        {103, "Early Hints"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {205, "Reset Content"},
+        {206, "Partial Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {413, "Content Too Large"},
+        {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"}, {501, "Not Implemented"},
-        {502, "Bad Gateway"},        {503, "Service Unavailable"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
     };
 

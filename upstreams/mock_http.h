@@ -19,9 +19,9 @@ struct mock_head {
 
 enum mock_head_result {
     MOCK_HEAD_OK,
-    MOCK_HEAD_MORE,       /* not there yet */
-    MOCK_HEAD_BAD,        /* not a request */
-    MOCK_HEAD_LENGTH,     /* a body without Content-Length */
+    MOCK_HEAD_MORE,   /* not there yet */
+    MOCK_HEAD_BAD,    /* not a request */
+    MOCK_HEAD_LENGTH, /* a body without Content-Length */
 };
 
 /* Reads the head at the start of bytes; scanned (0 at first) remembers what was looked at. */

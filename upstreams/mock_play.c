@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#define FILL_BLOCK 65536
+#define FILL_BLOCK  65536
 #define FILL_LETTER 'x'
-#define MS 1000000u
+#define MS          1000000u
 
 typedef void apply_fn(struct mock_play *play, const struct mock_request *request);
 
@@ -16,9 +16,9 @@ static apply_fn apply_hang, apply_status, apply_reset, apply_cut, apply_drip, ap
     apply_big;
 
 static apply_fn *const applies[MOCK_FAULT_KINDS] = {
-    [MOCK_FAULT_HANG] = apply_hang,       [MOCK_FAULT_STATUS] = apply_status,
-    [MOCK_FAULT_RESET] = apply_reset,     [MOCK_FAULT_CUT] = apply_cut,
-    [MOCK_FAULT_DRIP] = apply_drip,       [MOCK_FAULT_GARBAGE] = apply_garbage,
+    [MOCK_FAULT_HANG] = apply_hang,   [MOCK_FAULT_STATUS] = apply_status,
+    [MOCK_FAULT_RESET] = apply_reset, [MOCK_FAULT_CUT] = apply_cut,
+    [MOCK_FAULT_DRIP] = apply_drip,   [MOCK_FAULT_GARBAGE] = apply_garbage,
     [MOCK_FAULT_BIG] = apply_big,
 };
 
@@ -175,7 +175,8 @@ bool mock_play_begin(struct mock_play *play, const struct mock_request *request)
     play->piece = 0;
     play->interval_ns = 0;
     play->due_ns = request->arrived_ns + (uint64_t)a->head_after_ms * MS;
-    play->body_ns = a->body_after_ms > 0 ? request->arrived_ns + (uint64_t)a->body_after_ms * MS : 0;
+    play->body_ns =
+        a->body_after_ms > 0 ? request->arrived_ns + (uint64_t)a->body_after_ms * MS : 0;
     render(play, request, a);
     if (hit != NULL) {
         play->due_ns += (uint64_t)hit->delay_ns;

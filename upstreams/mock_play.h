@@ -21,7 +21,8 @@ enum mock_end {
 
 /*
  * MOCK_STAGE_DUE ──due_ns──→ HOLD ──let out──→ BODY ──all sent──→ done
- * Only an interim head may go before HOLD is left. A body that is late or drips is held back by limit.
+ * Only an interim head may go before HOLD is left. A body that is late or drips is held back by
+ * limit.
  */
 enum mock_stage { MOCK_STAGE_DUE, MOCK_STAGE_HOLD, MOCK_STAGE_BODY };
 
@@ -33,10 +34,10 @@ struct mock_play {
     const char *tail;
     uint64_t total, pos, limit; /* all bytes; sent so far; may be sent now */
     enum mock_stage stage;
-    uint64_t due_ns;        /* when the head may go */
-    uint64_t body_ns;       /* when the body, or its next piece, may go */
-    uint64_t piece;         /* bytes that drip at a time, 0 = all */
-    int64_t interval_ns;    /* between pieces */
+    uint64_t due_ns;     /* when the head may go */
+    uint64_t body_ns;    /* when the body, or its next piece, may go */
+    uint64_t piece;      /* bytes that drip at a time, 0 = all */
+    int64_t interval_ns; /* between pieces */
     enum mock_end end;
 };
 
@@ -50,7 +51,8 @@ struct mock_request {
     struct mock_bytes *scratch;
 };
 
-/* Makes ready the answer of a request, reusing the memory of the one before. False: out of memory. */
+/* Makes ready the answer of a request, reusing the memory of the one before. False: out of memory.
+ */
 bool mock_play_begin(struct mock_play *play, const struct mock_request *request);
 
 enum mock_step {

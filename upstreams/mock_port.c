@@ -2,7 +2,6 @@
 
 #include "mock_conn.h"
 
-#include <clock.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -12,9 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
+#define BACKLOG          4096
 #define ACCEPTS_PER_TURN 64
-#define REST_MS 20
+#define REST_MS          20
 
 static void on_accept(evutil_socket_t fd, short what, void *arg);
 static void on_rest(evutil_socket_t fd, short what, void *arg);
@@ -78,7 +77,8 @@ static bool start_events(struct mock_port *port)
 {
     struct event_base *base = port->engine->base;
 
-    return event_assign(&port->accept, base, port->fd, EV_READ | EV_PERSIST, on_accept, port) == 0 &&
+    return event_assign(&port->accept, base, port->fd, EV_READ | EV_PERSIST, on_accept, port) ==
+               0 &&
            event_assign(&port->rest, base, -1, 0, on_rest, port) == 0 &&
            event_add(&port->accept, NULL) == 0;
 }

@@ -32,11 +32,11 @@ struct mock_record {
 
 struct mock_port_options {
     const char *name;
-    const char *host;  /* NULL = 127.0.0.1 */
-    uint16_t number;   /* 0 = any free one */
-    bool control;      /* serves /_fault and /_stats, and lists cancellations */
+    const char *host; /* NULL = 127.0.0.1 */
+    uint16_t number;  /* 0 = any free one */
+    bool control;     /* serves /_fault and /_stats, and lists cancellations */
     uint64_t seed;
-    size_t remember;   /* so many requests are kept for weir_mock_request */
+    size_t remember; /* so many requests are kept for weir_mock_request */
 };
 
 struct mock_port {
@@ -46,19 +46,19 @@ struct mock_port {
     char address[80];                 /* "127.0.0.1:9101" */
     uint16_t number;
     int fd;
-    struct event accept, rest;        /* rest: accepting again after descriptors ran out */
+    struct event accept, rest; /* rest: accepting again after descriptors ran out */
     TAILQ_HEAD(mock_conns, mock_conn) conns;
-    TAILQ_HEAD(, mock_conn) held;     /* in the order in which they became ready */
-    bool holding, drop;               /* drop: close every connection on the next wake */
-    unsigned long let_out;            /* so many held ones are to go */
+    TAILQ_HEAD(, mock_conn) held; /* in the order in which they became ready */
+    bool holding, drop;           /* drop: close every connection on the next wake */
+    unsigned long let_out;        /* so many held ones are to go */
     struct mock_routes routes;
     struct mock_fault fault;
-    char *spec;                       /* what fault was made from, NULL = none */
-    struct mock_fault *sequence;      /* of the next requests */
+    char *spec;                  /* what fault was made from, NULL = none */
+    struct mock_fault *sequence; /* of the next requests */
     size_t sequence_len, sequence_at;
     uint64_t seed;
     struct weir_mock_stats stats;
-    struct mock_cancel *cancels;      /* a ring */
+    struct mock_cancel *cancels; /* a ring */
     struct mock_record **records;
     size_t records_len, records_cap;
 };

@@ -79,7 +79,7 @@ static struct mock_route *route_find(struct mock_routes *routes, const char *pat
 {
     struct mock_route *r;
 
-    TAILQ_FOREACH(r, routes, link)
+    TAILQ_FOREACH (r, routes, link)
         if (strcmp(r->pattern, pattern) == 0)
             return r;
     return NULL;
@@ -167,7 +167,7 @@ const struct weir_mock_answer *mock_route_take(struct mock_routes *routes, struc
     size_t least = 0;
 
     params->n = 0;
-    TAILQ_FOREACH(r, routes, link) {
+    TAILQ_FOREACH (r, routes, link) {
         if (!mock_http_match(r->pattern, path, &found))
             continue;
         if (best == NULL || looseness(r, &found) < least) {

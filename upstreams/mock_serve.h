@@ -1,4 +1,5 @@
-/* Decides what a request gets: a route's answer with its fault, the control endpoint's, a refusal. */
+/* Decides what a request gets: a route's answer with its fault, the control endpoint's, a refusal.
+ */
 #ifndef MOCK_SERVE_H
 #define MOCK_SERVE_H
 

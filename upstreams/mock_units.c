@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DAY_NS (24.0 * 3600.0 * 1e9)
-#define MAX_SIZE ((double)(1ull << 40))
+#define DAY_NS       (24.0 * 3600.0 * 1e9)
+#define MAX_SIZE     ((double)(1ull << 40))
 #define QUOTED(text) (int)((text).len > 60 ? 60 : (text).len), (text).at
 
 struct unit {

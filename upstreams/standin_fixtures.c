@@ -18,7 +18,7 @@ EMBED(activity);
 
 #define ROW(name, env, port)                                                                       \
     {                                                                                              \
-        #name, "/users/{id}/" #name, env, port, standin_##name##_json,                             \
+#name, "/users/{id}/" #name, env, port, standin_##name##_json,                             \
             (size_t)(standin_##name##_end - standin_##name##_json)                                 \
     }
 

@@ -8,11 +8,11 @@
 #define STANDIN_UPSTREAMS 3
 
 struct standin_fixture {
-    const char *name;    /* "profile" */
-    const char *path;    /* "/users/{id}/profile" */
-    const char *env;     /* where its port may stand */
-    uint16_t port;       /* where it listens when nothing is said */
-    const char *body;    /* JSON with {id} in it */
+    const char *name; /* "profile" */
+    const char *path; /* "/users/{id}/profile" */
+    const char *env;  /* where its port may stand */
+    uint16_t port;    /* where it listens when nothing is said */
+    const char *body; /* JSON with {id} in it */
     size_t body_len;
 };
 

@@ -50,7 +50,7 @@ static bool announce(struct mock_engine *engine)
 {
     struct mock_port *port;
 
-    TAILQ_FOREACH(port, &engine->ports, link)
+    TAILQ_FOREACH (port, &engine->ports, link)
         printf("listening %s %s\n", port->options.name, port->address);
     return fflush(stdout) == 0;
 }

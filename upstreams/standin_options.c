@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define QUOTED(text) (int)((text).len > 60 ? 60 : (text).len), (text).at
-#define FIRST_LONG 256 /* values of long options start here, upstreams first */
+#define FIRST_LONG   256 /* values of long options start here, upstreams first */
 
 enum { OPT_SEED = FIRST_LONG + STANDIN_UPSTREAMS, OPT_FAULT, OPT_HELP, OPT_VERSION };
 
@@ -137,7 +137,8 @@ static bool starts_upstream(struct mock_text text)
 
     text = mock_text_trim(text);
     sign = text.len > 0 ? memchr(text.at, '=', text.len) : NULL;
-    return sign != NULL && find_upstream((struct mock_text){text.at, (size_t)(sign - text.at)}) >= 0;
+    return sign != NULL &&
+           find_upstream((struct mock_text){text.at, (size_t)(sign - text.at)}) >= 0;
 }
 
 /* How far the first of several UPSTREAM=SPEC goes: to a semicolon, or to a comma or blank with the
@@ -200,7 +201,8 @@ static bool read_option(struct standin_options *o, int option, struct mock_why w
         return set_seed(o, "--seed", optarg, why);
     if (option == OPT_FAULT)
         return set_fault(o, "--fault", (struct mock_text){optarg, strlen(optarg)}, why);
-    snprintf(where, sizeof(where), "--%s", standin_fixtures_get((unsigned)option - FIRST_LONG).name);
+    snprintf(where, sizeof(where), "--%s",
+             standin_fixtures_get((unsigned)option - FIRST_LONG).name);
     return set_address(o, (unsigned)option - FIRST_LONG, where, optarg, why);
 }
 
@@ -226,7 +228,8 @@ static enum standin_task read_arguments(int argc, char **argv, struct standin_op
         if (option == OPT_VERSION)
             return STANDIN_VERSION;
         if (option == '?' || option == ':') {
-            mock_why_set(why, option == ':' ? "%s wants a value" : "%s is not an option (try --help)",
+            mock_why_set(why,
+                         option == ':' ? "%s wants a value" : "%s is not an option (try --help)",
                          argv[optind - 1]);
             return STANDIN_USAGE;
         }

@@ -20,7 +20,8 @@ struct event_base;
 struct weir_loop; /* the timers of one thread, and the work that waits for its next turn */
 struct weir_ctx;  /* one node of the tree */
 
-/* Timers on an event base, which must outlive the loop. NULL when memory or descriptors are out. */
+/* Timers on an event base, which must outlive the loop; as long as the loop is there the base has an
+ * event and does not run dry. NULL when memory or descriptors are out. */
 struct weir_loop *weir_loop_new(struct event_base *base);
 
 /* A loop without an event base, whose clock stands at now_ns until weir_loop_advance moves it. */

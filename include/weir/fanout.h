@@ -94,7 +94,8 @@ struct weir_settled {
     size_t n;
 };
 
-/* Runs once, from the loop, never before weir_fanout_start has returned, never from within curl. */
+/* Runs once, from the loop, or inside the weir_ctx_cancel (or release) that ends its context; never
+ * before weir_fanout_start has returned, never from within curl. */
 typedef void weir_settled_fn(void *arg, struct weir_settled *settled);
 
 /*

@@ -113,9 +113,9 @@ bool weir_mock_wait_down(struct weir_mock *m, enum weir_mock_what what, unsigned
 /* One request as it came; its strings are valid until stop. */
 struct weir_mock_request {
     const char *method, *target;
-    const char *head;                            /* request line and headers as received */
-    const char *fields;                          /* for weir_mock_header */
-    unsigned long connection;                    /* 1 = the first accepted */
+    const char *head;                              /* request line and headers as received */
+    const char *fields;                            /* for weir_mock_header */
+    unsigned long connection;                      /* 1 = the first accepted */
     uint64_t arrived_ns, answered_ns, canceled_ns; /* 0 = it has not come to that */
 };
 /* The i-th request, from 0; false when it has not come. The first 65,536 are remembered. */

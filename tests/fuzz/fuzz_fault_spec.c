@@ -1,5 +1,5 @@
-/* Any bytes as a SPEC: accepted ones are within their limits and draw the same twice; and as an HTTP
- * head on the mock's socket. */
+/* Any bytes as a SPEC: accepted ones are within their limits and draw the same twice; and as an
+ * HTTP head on the mock's socket. */
 #include "mock_fault.h"
 #include "mock_http.h"
 

@@ -20,7 +20,6 @@ static int run(const char *const *env, const char *const *arguments, char **outp
     struct process *p = process_start(WEIR_BIN, env, arguments);
     int status = process_wait_exit(p, 20000);
 
-    usleep(20000);
     *output = process_output(p);
     process_free(p);
     return status;

@@ -128,7 +128,8 @@ static void on_settled(void *arg, struct weir_settled *settled)
         expect(sim, (settled->outcomes[i].answer.body != NULL) == (round->legs[i] == WEIR_OK),
                "a body without success, or success without its body");
     }
-    expect(sim, round->settled_at == round->start + (uint64_t)last, "not settled when all had ended");
+    expect(sim, round->settled_at == round->start + (uint64_t)last,
+           "not settled when all had ended");
     if (settled->failed_required >= 0)
         expect(sim, settled->outcomes[settled->failed_required].elapsed_ns == last,
                "went on after a required call had failed");
@@ -244,13 +245,14 @@ static void check_verdict(struct round *round)
         expect(sim, (unsigned)round->legs[i] < WEIR_STATUS_COUNT, "a leg without an end");
         expect(sim, round->legs[i] != WEIR_DEADLINE_EXCEEDED, "a leg with the context's reason");
         cut_off += is_cut_off(round->legs[i]);
-        required_failed += round->calls[i].required && round->legs[i] != WEIR_OK &&
-                           !is_cut_off(round->legs[i]);
+        required_failed +=
+            round->calls[i].required && round->legs[i] != WEIR_OK && !is_cut_off(round->legs[i]);
     }
     expect(sim, (round->failed_required >= 0) == (required_failed > 0), "required call not named");
     if (round->failed_required >= 0)
-        expect(sim, round->calls[round->failed_required].required &&
-                        round->legs[round->failed_required] != WEIR_OK,
+        expect(sim,
+               round->calls[round->failed_required].required &&
+                   round->legs[round->failed_required] != WEIR_OK,
                "the wrong call is named");
     if (round->status == WEIR_OK)
         expect(sim, cut_off == 0 || round->failed_required >= 0, "canceled without a reason");
@@ -268,8 +270,9 @@ static void check_round(struct round *round)
     expect(sim, round->settled == (round->freed_early ? 0 : 1), "not settled exactly once");
     expect(sim, fake_fetch_live() == 0, "a fetch is left");
     for (i = 0; i < round->n; i++)
-        expect(sim, round->upstreams[i].started ==
-                        round->upstreams[i].finished + round->upstreams[i].canceled,
+        expect(sim,
+               round->upstreams[i].started ==
+                   round->upstreams[i].finished + round->upstreams[i].canceled,
                "a fetch did not end exactly once");
     if (!round->settled)
         return;

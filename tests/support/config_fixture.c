@@ -16,8 +16,8 @@ static void write_file(const char *path, const char *text)
         abort();
 }
 
-void config_fixture_load(struct config_fixture *f, const char *const *variables,
-                         const char *routes, const char *env_file)
+void config_fixture_load(struct config_fixture *f, const char *const *variables, const char *routes,
+                         const char *env_file)
 {
     char *environment[VARIABLES_MAX] = {NULL};
     char routes_path[128], env_path[128], setting[192];

@@ -13,8 +13,8 @@ struct config_fixture {
 /* Loads from "NAME=VALUE" strings, ended by NULL; routes is the text of a document or NULL for the
  * built-in one, env_file the text of an env file or NULL. The document's file is named through
  * WEIR_ROUTES_FILE. Call config_fixture_done. */
-void config_fixture_load(struct config_fixture *f, const char *const *variables,
-                         const char *routes, const char *env_file);
+void config_fixture_load(struct config_fixture *f, const char *const *variables, const char *routes,
+                         const char *env_file);
 void config_fixture_done(struct config_fixture *f);
 /* The problems as text; "" when there were none. */
 const char *config_fixture_problems(struct config_fixture *f);

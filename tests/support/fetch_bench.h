@@ -1,4 +1,5 @@
-/* A loop, an engine and upstreams for tests of the transfer layer; included by one test file each. */
+/* A loop, an engine and upstreams for tests of the transfer layer; included by one test file each.
+ */
 #ifndef FETCH_BENCH_H
 #define FETCH_BENCH_H
 

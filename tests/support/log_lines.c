@@ -47,6 +47,19 @@ struct text text_at_close(const int pipe_ends[2])
     return t;
 }
 
+void *read_to_the_end(void *arg)
+{
+    struct reader *r = arg;
+    char piece[128 * 1024];
+    ssize_t got;
+
+    while ((got = read(r->fd, piece, sizeof piece)) > 0) {
+        text_add(&r->text, piece, (size_t)got);
+        r->reads++;
+    }
+    return NULL;
+}
+
 unsigned count_lines(const struct text *t)
 {
     unsigned lines = 0;

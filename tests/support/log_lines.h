@@ -17,6 +17,15 @@ void text_add(struct text *t, const char *data, size_t len);
 void text_read(struct text *t, int fd, int quiet_ms);
 /* Closes the log and its sink, a pipe, and reads the rest. */
 struct text text_at_close(const int pipe_ends[2]);
+
+/* A thread's work: reads a descriptor to its end. */
+struct reader {
+    int fd;
+    struct text text;
+    unsigned reads;
+};
+void *read_to_the_end(void *reader);
+
 unsigned count_lines(const struct text *t);
 
 struct found {

@@ -210,6 +210,9 @@ int process_wait_exit(struct process *p, int timeout_ms)
         if (waitpid(p->pid, &status, WNOHANG) == p->pid) {
             p->reaped = true;
             p->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+            if (p->reader != 0)
+                pthread_join(p->reader, NULL); /* all that it printed is there now */
+            p->reader = 0;
             break;
         }
         if (now_ms() > until)

@@ -1,6 +1,6 @@
 /*
- * A TCP server on a thread of the test, which answers each request head with whatever bytes the test
- * has chosen, and tells what it saw. Bound to a free port of 127.0.0.1.
+ * A TCP server on a thread of the test, which answers each request head with whatever bytes the
+ * test has chosen, and tells what it saw. Bound to a free port of 127.0.0.1.
  */
 #ifndef RAW_SERVER_H
 #define RAW_SERVER_H

@@ -90,8 +90,10 @@ Test(config, each_problem_names_its_variable)
         {"WEIR_ROUTES_FILE=/dev/zero", "cannot be read: it is too large", false},
         {"WEIR_PROFILE_URL=localhost:9101",
          "WEIR_PROFILE_URL: is not an absolute URL (write \"http://host:port/path\")\n", true},
-        {"WEIR_PROFILE_URL=http://u:s3cret@h", "WEIR_PROFILE_URL: a URL must not hold a user or "
-                                               "password\n", true},
+        {"WEIR_PROFILE_URL=http://u:s3cret@h",
+         "WEIR_PROFILE_URL: a URL must not hold a user or "
+         "password\n",
+         true},
         {"WEIR_BUGDET=1s", "WEIR_BUGDET: unknown option (did you mean WEIR_BUDGET?)\n", true},
         {"WEIR_SOMETHING_ELSE=1s", "WEIR_SOMETHING_ELSE: unknown option\n", true},
         {"WEIR_=1s", "WEIR_: unknown option\n", true},
@@ -206,12 +208,18 @@ Test(config, printing_is_json_without_secrets)
         "\"Authorization\":\"Basic s3cret\"},\"timeout\":\"1.5ms\",\"default\": [ 1.10, 1e400 ] ,"
         "\"max_body\":\"2KiB\",\"required\":true}}");
     static const char *const wanted[] = {
-        "\"WEIR_BUDGET\": \"750ms\"",      "\"WEIR_UPSTREAM_CA_FILE\": null",
-        "\"X-Key\": \"<redacted>\"",       "\"Authorization\": \"<redacted>\"",
-        "\"timeout\": \"1500us\"",     "\"default\": [ 1.10, 1e400 ]",
-        "\"max_body\": 2048",              "\"url\": \"http://h/x/{id}?key=<redacted>\"",
-        "\"forward\": [\"accept-language\"]", "\"path\": \"/a/{id}\"",
-        "\"budget\": \"750ms\"",           "\"required\": true",
+        "\"WEIR_BUDGET\": \"750ms\"",
+        "\"WEIR_UPSTREAM_CA_FILE\": null",
+        "\"X-Key\": \"<redacted>\"",
+        "\"Authorization\": \"<redacted>\"",
+        "\"timeout\": \"1500us\"",
+        "\"default\": [ 1.10, 1e400 ]",
+        "\"max_body\": 2048",
+        "\"url\": \"http://h/x/{id}?key=<redacted>\"",
+        "\"forward\": [\"accept-language\"]",
+        "\"path\": \"/a/{id}\"",
+        "\"budget\": \"750ms\"",
+        "\"required\": true",
     };
     struct config_fixture f;
     struct buf out;

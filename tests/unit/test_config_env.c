@@ -90,7 +90,9 @@ Test(config_env, faults_name_the_line_and_keep_secrets)
         {"A='s3cret' x", "F:1: nothing may follow the closing quote\n"},
         {"A='s3'cret", "F:1: nothing may follow the closing quote\n"},
         {"A=s3cret\nB=2\nA=s3cret\n", "F:3: A is set in line 1 already\n"},
-        {"\xef\xbb\xbf" "A=s3cret", "F:1: not of the form NAME=VALUE\n"},
+        {"\xef\xbb\xbf"
+         "A=s3cret",
+         "F:1: not of the form NAME=VALUE\n"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

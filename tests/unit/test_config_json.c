@@ -21,7 +21,8 @@ Test(config_json, faults_name_line_and_column)
     } cases[] = {
         {"", "D: line 1, column 1: not valid JSON: the text ends here\n"},
         {"{", "D: line 1, column 2: not valid JSON: a key in quotes is expected\n"},
-        {"{\n  \"a\": 1,\n  }", "D: line 3, column 3: not valid JSON: a key in quotes is expected\n"},
+        {"{\n  \"a\": 1,\n  }",
+         "D: line 3, column 3: not valid JSON: a key in quotes is expected\n"},
         {"{\"a\" 1}", "D: line 1, column 6: not valid JSON: \":\" is expected\n"},
         {"{\"a\":1 \"b\":2}", "D: line 1, column 8: not valid JSON: \",\" or \"}\" is expected\n"},
         {"[1,\n2\n3]", "D: line 3, column 1: not valid JSON: \",\" or \"]\" is expected\n"},
@@ -36,14 +37,14 @@ Test(config_json, faults_name_line_and_column)
         {"[\"a\tb\"]", "D: line 1, column 4: not valid JSON: a control byte in a string\n"},
         {"[\"\\x\"]", "D: line 1, column 4: not valid JSON: this escape is not known\n"},
         {"[\"\\u12g4\"]", "D: line 1, column 7: not valid JSON: four hexadecimal digits are "
-                         "expected\n"},
+                          "expected\n"},
         {"[\"\xff\"]", "D: line 1, column 3: not valid JSON: not valid UTF-8\n"},
         {"[\"a", "D: line 1, column 4: not valid JSON: a string without its end\n"},
         {"\xef\xbb\xbf{}", "D: line 1, column 1: not valid JSON: a byte order mark\n"},
         {"\v{}", "D: line 1, column 1: not valid JSON: a value is expected\n"},
         {"[\"\\u0000\"]", "D: line 1, column 3: not valid JSON: \\u0000 in a string\n"},
         {"\n[\"\\ud800\"]", "D: line 2, column 3: not valid JSON: an escape that is no character "
-                           "(or memory is out)\n"},
+                            "(or memory is out)\n"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -100,7 +101,7 @@ Test(config_json, duplicate_keys_are_named_by_pointer)
         {"{\"a\":1,\"\\u0061\":2}", "D: /a: duplicate key\n"},
         {"{\"\":1,\"\":2}", "D: /: duplicate key\n"},
         {"[{\"a\":1,\"a\":2},{\"b\":1,\"b\":2}]", "D: /0/a: duplicate key\n"
-                                                   "D: /1/b: duplicate key\n"},
+                                                  "D: /1/b: duplicate key\n"},
         {"{\"a\\nb\":1,\"a\\nb\":2}", "D: /a?b: duplicate key\n"},
     };
 
@@ -118,8 +119,9 @@ Test(config_json, duplicate_keys_are_named_by_pointer)
 
 Test(config_json, values_keep_their_bytes)
 {
-    static const char text[] = " { \"a\" : 1.10 , \"b\\\"]\":[ {} , \"]}\\\"\" ],\"c\":{\"d\":null},"
-                               "\"e\":-0.0e+5,\"f\":true}\n";
+    static const char text[] =
+        " { \"a\" : 1.10 , \"b\\\"]\":[ {} , \"]}\\\"\" ],\"c\":{\"d\":null},"
+        "\"e\":-0.0e+5,\"f\":true}\n";
     static const struct {
         const char *key, *raw;
         enum json_type type;

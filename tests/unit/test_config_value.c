@@ -14,9 +14,18 @@ Test(config_value, durations_are_read)
         const char *text;
         int64_t ns;
     } cases[] = {
-        {"500ms", 500 * MS},  {"2s", 2000 * MS},      {"1.5s", 1500 * MS}, {"0.5ms", 500000},
-        {"250us", 250000},    {"1.5us", 1500},        {"5m", 300000 * MS}, {"1h", 3600000 * MS},
-        {"24h", 86400000 * MS}, {"0.000000001s", 1},  {"007ms", 7 * MS},   {"1.999999999s", 1999999999},
+        {"500ms", 500 * MS},
+        {"2s", 2000 * MS},
+        {"1.5s", 1500 * MS},
+        {"0.5ms", 500000},
+        {"250us", 250000},
+        {"1.5us", 1500},
+        {"5m", 300000 * MS},
+        {"1h", 3600000 * MS},
+        {"24h", 86400000 * MS},
+        {"0.000000001s", 1},
+        {"007ms", 7 * MS},
+        {"1.999999999s", 1999999999},
         {"0.1234567890123456789h", 444444440444},
     };
 
@@ -24,8 +33,8 @@ Test(config_value, durations_are_read)
         struct config_why why = {""};
         int64_t ns = -1;
 
-        cr_expect(config_read_duration(cases[i].text, positive, &ns, &why), "%s: %s",
-                  cases[i].text, why.text);
+        cr_expect(config_read_duration(cases[i].text, positive, &ns, &why), "%s: %s", cases[i].text,
+                  why.text);
         cr_expect(ns == cases[i].ns, "%s: %lld", cases[i].text, (long long)ns);
     }
 }
@@ -75,7 +84,7 @@ Test(config_value, bad_durations_say_why)
 
 Test(config_value, durations_survive_their_text)
 {
-    static const int64_t cases[] = {1,       999,          1000,           1500,       500 * MS,
+    static const int64_t cases[] = {1,         999,        1000,        1500,          500 * MS,
                                     1500 * MS, 60000 * MS, 300000 * MS, 86400000 * MS, 123456789};
     static const char *const texts[] = {"0.001us", "0.999us", "1us", "1.500us", "500ms",
                                         "1500ms",  "60s",     "5m",  "24h",     "123456.789us"};
@@ -133,16 +142,16 @@ Test(config_value, integers)
         const char *text;
         uint64_t value;
         bool good;
-    } cases[] = {{"1", 1, true},     {"100", 100, true}, {"0", 9, false},  {"101", 9, false},
-                 {"", 9, false},     {"-1", 9, false},   {"1.0", 9, false}, {" 1", 9, false},
-                 {"18446744073709551617", 9, false}};
+    } cases[] = {{"1", 1, true},    {"100", 100, true}, {"0", 9, false},
+                 {"101", 9, false}, {"", 9, false},     {"-1", 9, false},
+                 {"1.0", 9, false}, {" 1", 9, false},   {"18446744073709551617", 9, false}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct config_why why = {""};
         uint64_t value = 9;
 
-        cr_expect(config_read_integer(cases[i].text, (struct config_range){1, 100}, &value,
-                                      &why) == cases[i].good,
+        cr_expect(config_read_integer(cases[i].text, (struct config_range){1, 100}, &value, &why) ==
+                      cases[i].good,
                   "%s", cases[i].text);
         cr_expect(value == cases[i].value, "%s", cases[i].text);
     }
@@ -204,10 +213,11 @@ Test(config_value, addresses)
 Test(config_value, refused_headers)
 {
     static const char *const refused[] = {
-        "Host", "content-length", "Transfer-Encoding", "Connection", "keep-alive", "TE", "Upgrade",
-        "Trailer", "Proxy-Connection", "traceparent", "TraceState", "X-Request-ID", "x-deadline"};
-    static const char *const allowed[] = {"accept", "user-agent", "authorization", "cookie", "x-y",
-                                          "x-envoy-expected-rq-timeout-ms"};
+        "Host",       "content-length", "Transfer-Encoding", "Connection",       "keep-alive",
+        "TE",         "Upgrade",        "Trailer",           "Proxy-Connection", "traceparent",
+        "TraceState", "X-Request-ID",   "x-deadline"};
+    static const char *const allowed[] = {"accept", "user-agent", "authorization",
+                                          "cookie", "x-y",        "x-envoy-expected-rq-timeout-ms"};
 
     for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
         cr_expect(config_refused_header(refused[i], "x-deadline"), "%s", refused[i]);

@@ -320,7 +320,8 @@ Test(context, a_value_that_is_null_hides_the_one_above)
 /* Parents given back before, between and after their children. */
 Test(context, release_in_any_order)
 {
-    static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                    {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     size_t i, k;
 
     for (i = 0; i < 6; i++) {

@@ -5,8 +5,11 @@
 
 #include <criterion/criterion.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define MANY ((size_t)10000)
 
@@ -32,18 +35,58 @@ TestSuite(context_scale, .init = set_up, .timeout = 120);
 struct pending {
     struct weir_ctx *ctx;
     struct weir_watch watch;
-    uint64_t deadline;
+    uint64_t deadline, told;
     int64_t late;
 };
 
 static size_t open_count;
 
+/* How long, by now, this process had been ready to run while others ran: they make it late, not its
+ * timers. Sampled in the callbacks, at most every 50 us. */
+struct sample {
+    uint64_t at;
+    int64_t waited;
+};
+
+static struct sample samples[20000];
+static size_t sample_count;
+static int schedstat; /* -1 where there is none, and then nothing is forgiven */
+
+static void take_sample(uint64_t now)
+{
+    char text[128] = "";
+    long long ran, waited = 0;
+
+    if (sample_count == sizeof(samples) / sizeof(samples[0]) ||
+        (sample_count > 0 && now - samples[sample_count - 1].at < 50000))
+        return;
+    if (pread(schedstat, text, sizeof(text) - 1, 0) > 0)
+        sscanf(text, "%lld %lld", &ran, &waited);
+    samples[sample_count++] = (struct sample){now, waited};
+}
+
+/* What others took from the sample before one moment to the sample after another. */
+static int64_t waited_between(uint64_t from, uint64_t to)
+{
+    size_t low = 0, high = sample_count - 1, i;
+
+    while (low + 1 < high) {
+        i = (low + high) / 2;
+        *(samples[i].at <= from ? &low : &high) = i;
+    }
+    for (i = low; i + 1 < sample_count && samples[i].at < to; i++)
+        continue;
+    return samples[i].waited - samples[low].waited;
+}
+
 static void on_done(void *arg, enum weir_status reason)
 {
     struct pending *pending = arg;
 
-    pending->late = (int64_t)(clock_now_ns() - pending->deadline);
+    pending->told = clock_now_ns();
     cr_assert_eq(reason, WEIR_DEADLINE_EXCEEDED);
+    cr_assert_geq(pending->told, pending->deadline, "early");
+    take_sample(pending->told);
     if (--open_count == 0)
         event_base_loopbreak(base);
 }
@@ -55,38 +98,47 @@ static int by_lateness(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Lets MANY deadlines pass that are spread over 100 ms; the p99 of how late they were told. */
+/* Lets MANY deadlines pass that are spread over 100 ms; the p99 of how late they were told,
+ * less what others took. */
 static int64_t p99_of_one_run(struct pending *all)
 {
     uint64_t first = clock_now_ns() + 50 * (uint64_t)WEIR_MS;
     size_t i;
 
     open_count = MANY;
+    sample_count = 0;
+    take_sample(clock_now_ns());
     for (i = 0; i < MANY; i++) {
         all[i].deadline = first + (i * 7919 % MANY) * 10000;
-        cr_assert_eq(weir_ctx_with_deadline(weir_ctx_background(loop), all[i].deadline, &all[i].ctx),
-                     WEIR_OK);
+        cr_assert_eq(
+            weir_ctx_with_deadline(weir_ctx_background(loop), all[i].deadline, &all[i].ctx),
+            WEIR_OK);
         weir_ctx_on_done(all[i].ctx, &all[i].watch, on_done, &all[i]);
     }
     event_base_dispatch(base);
-    for (i = 0; i < MANY; i++)
+    take_sample(clock_now_ns() + 50000);
+    for (i = 0; i < MANY; i++) {
+        all[i].late =
+            (int64_t)(all[i].told - all[i].deadline) - waited_between(all[i].deadline, all[i].told);
         weir_ctx_release(all[i].ctx);
+    }
     qsort(all, MANY, sizeof(*all), by_lateness);
-    cr_assert_geq(all[0].late, 0, "%lld ns early", (long long)-all[0].late);
     return all[MANY * 99 / 100].late;
 }
 
-/* A busy machine may spoil a run, so the best of thirty counts; never early holds in all. */
+/* A hiccup of the machine may spoil a run, so the best of ten counts; never early holds in all. */
 Test(context_scale, ten_thousand_deadlines_within_3_ms_and_never_early)
 {
     struct pending *all = calloc(MANY, sizeof(*all));
     int64_t p99 = INT64_MAX, run;
     int tries;
 
-    for (tries = 0; tries < 30 && p99 > 3 * WEIR_MS; tries++) {
+    schedstat = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
+    for (tries = 0; tries < 10 && p99 > 3 * WEIR_MS; tries++) {
         run = p99_of_one_run(all);
         p99 = run < p99 ? run : p99;
     }
+    close(schedstat);
     cr_log_info("p99 %lld us late", (long long)p99 / 1000);
     cr_assert_leq(p99, 3 * WEIR_MS, "%lld ns late", (long long)p99);
     free(all);
@@ -144,24 +196,25 @@ static int by_value(const void *a, const void *b)
 static uint64_t cost_with(struct weir_ctx **ctx, size_t pending)
 {
     enum { SAMPLES = 101, BATCH = 1000 };
-    uint64_t samples[SAMPLES], from;
+    uint64_t costs[SAMPLES], from;
     struct weir_ctx *root = weir_ctx_background(loop), *one = NULL;
     size_t i, k;
 
     for (i = 0; i < pending; i++)
-        weir_ctx_with_timeout(root, 3600000 * WEIR_MS + (int64_t)(i * 7919 % MANY) * WEIR_MS, &ctx[i]);
+        weir_ctx_with_timeout(root, 3600000 * WEIR_MS + (int64_t)(i * 7919 % MANY) * WEIR_MS,
+                              &ctx[i]);
     for (i = 0; i < SAMPLES; i++) {
         from = clock_now_ns();
         for (k = 0; k < BATCH; k++) {
             weir_ctx_with_timeout(root, 3600000 * WEIR_MS + (int64_t)k * WEIR_MS, &one);
             weir_ctx_release(one);
         }
-        samples[i] = clock_now_ns() - from;
+        costs[i] = clock_now_ns() - from;
     }
     for (i = 0; i < pending; i++)
         weir_ctx_release(ctx[i]);
-    qsort(samples, SAMPLES, sizeof(samples[0]), by_value);
-    return samples[SAMPLES / 2];
+    qsort(costs, SAMPLES, sizeof(costs[0]), by_value);
+    return costs[SAMPLES / 2];
 }
 
 Test(context_scale, ten_thousand_pending_cost_no_more_than_ten)

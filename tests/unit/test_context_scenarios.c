@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#define START ((uint64_t)1000 * WEIR_MS)
+#define START      ((uint64_t)1000 * WEIR_MS)
 #define MAX_STAGES 4
 
 static struct weir_loop *loop;

@@ -58,7 +58,8 @@ Test(fault_spec, accepts)
 
         cr_assert(parse(good[i].spec, &got, why), "%s: %s", good[i].spec, why);
         cr_expect(got.kind == want->kind, "%s: kind %d", good[i].spec, got.kind);
-        cr_expect(got.delay_ns == want->delay_ns, "%s: %lld", good[i].spec, (long long)got.delay_ns);
+        cr_expect(got.delay_ns == want->delay_ns, "%s: %lld", good[i].spec,
+                  (long long)got.delay_ns);
         cr_expect(got.status == want->status, "%s: %d", good[i].spec, got.status);
         cr_expect(got.size == want->size, "%s: %llu", good[i].spec, (unsigned long long)got.size);
         cr_expect(got.interval_ns == want->interval_ns, "%s", good[i].spec);
@@ -167,8 +168,8 @@ Test(fault_spec, rate_hits_its_share)
         const char *spec;
         unsigned low, high;
     } rows[] = {
-        {"hang,rate=0%", 0, 0},           {"hang,rate=5%", 4500, 5500},
-        {"hang,rate=50%", 49000, 51000},  {"hang,rate=100%", 100000, 100000},
+        {"hang,rate=0%", 0, 0},          {"hang,rate=5%", 4500, 5500},
+        {"hang,rate=50%", 49000, 51000}, {"hang,rate=100%", 100000, 100000},
         {"hang", 100000, 100000},
     };
 

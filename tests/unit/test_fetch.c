@@ -76,8 +76,10 @@ Test(fetch, requests_in_a_row_share_a_connection, .timeout = 30)
 Test(fetch, sends_what_it_was_told, .timeout = 30)
 {
     static const struct weir_header fixed[] = {{"X-Key", "secret"}, {NULL, NULL}};
-    static const struct weir_header given[] = {
-        {"Accept", "application/json"}, {"x-key", "mine"}, {"Traceparent", "00-1-2-01"}, {NULL, NULL}};
+    static const struct weir_header given[] = {{"Accept", "application/json"},
+                                               {"x-key", "mine"},
+                                               {"Traceparent", "00-1-2-01"},
+                                               {NULL, NULL}};
     static const struct weir_header broken[] = {{"X", "a\r\nY: b"}, {NULL, NULL}};
     static const char *bad_targets[] = {"", "x", "/a b", "/a\r\nX: y", "/\303\251", "/\177"};
     struct raw_server *server = raw_server_new(reply_ok, NULL);
@@ -91,20 +93,24 @@ Test(fetch, sends_what_it_was_told, .timeout = 30)
     bench_init(&bench, NULL);
     cr_assert_eq(weir_upstream_new(bench.engine, &options, &upstream), WEIR_OK);
     cr_assert_eq(fetch_start(upstream, weir_ctx_background(bench.loop), "/a/%20b?c=d", given,
-                             bench_on_done, &get, &get.fetch), WEIR_OK);
+                             bench_on_done, &get, &get.fetch),
+                 WEIR_OK);
     BENCH_WHILE(&bench, get.calls == 0);
     expect_ok(get.result, "headers");
     raw_server_head(server, head, sizeof(head));
     snprintf(expected, sizeof(expected),
-             "GET /a/%%20b?c=d HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAccept: application/json\r\n"
-             "Traceparent: 00-1-2-01\r\nX-Key: secret\r\n\r\n", raw_server_port(server));
+             "GET /a/%%20b?c=d HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nX-Key: secret\r\n"
+             "Accept: application/json\r\nTraceparent: 00-1-2-01\r\n"
+             "Weir-Protocol: HTTP/1.1\r\n\r\n",
+             raw_server_port(server));
     cr_expect_str_eq(head, expected);
     cr_expect_eq(fetch_start(upstream, weir_ctx_background(bench.loop), "/", broken, bench_on_done,
-                             &get, &get.fetch), WEIR_INVALID_ARGUMENT);
+                             &get, &get.fetch),
+                 WEIR_INVALID_ARGUMENT);
     for (i = 0; i < sizeof(bad_targets) / sizeof(bad_targets[0]); i++)
         cr_expect_eq(fetch_start(upstream, weir_ctx_background(bench.loop), bad_targets[i], NULL,
-                                 bench_on_done, &get, &get.fetch), WEIR_INVALID_ARGUMENT,
-                     "target %zu", i);
+                                 bench_on_done, &get, &get.fetch),
+                     WEIR_INVALID_ARGUMENT, "target %zu", i);
     weir_upstream_free(upstream);
     bench_done(&bench);
     raw_server_free(server);

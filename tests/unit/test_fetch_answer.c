@@ -1,7 +1,7 @@
 /* Answers as upstreams send them, good and bad, over a real socket. */
 #include "fetch_bench.h"
 
-#define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+#define OK_HEAD  "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 #define MAX_BODY 1000
 
 struct answer_case {
@@ -18,7 +18,8 @@ static const struct answer_case cases[] = {
     {"length", OK_HEAD "Content-Length: 5\r\n\r\nhello", RAW_KEEP, WEIR_OK, 200, "hello"},
     {"chunks", OK_HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n",
      RAW_KEEP, WEIR_OK, 200, "hello"},
-    {"trailer", OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nContent-Encoding: gzip\r\n\r\n",
+    {"trailer",
+     OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nContent-Encoding: gzip\r\n\r\n",
      RAW_KEEP, WEIR_OK, 200, "hi"},
     {"until close", OK_HEAD "\r\nhello", RAW_CLOSE, WEIR_OK, 200, "hello"},
     {"1.0", "HTTP/1.0 200 OK\r\n\r\nhello", RAW_CLOSE, WEIR_OK, 200, "hello"},
@@ -30,8 +31,10 @@ static const struct answer_case cases[] = {
      WEIR_OK, 200, "hi"},
     {"100 first", "HTTP/1.1 100 Continue\r\n\r\n" OK_HEAD "Content-Length: 2\r\n\r\nhi", RAW_KEEP,
      WEIR_OK, 200, "hi"},
-    {"103 first", "HTTP/1.1 103 Early Hints\r\nContent-Encoding: br\r\nLink: <x>\r\n\r\n" OK_HEAD
-     "Content-Length: 2\r\n\r\nhi", RAW_KEEP, WEIR_OK, 200, "hi"},
+    {"103 first",
+     "HTTP/1.1 103 Early Hints\r\nContent-Encoding: br\r\nLink: <x>\r\n\r\n" OK_HEAD
+     "Content-Length: 2\r\n\r\nhi",
+     RAW_KEEP, WEIR_OK, 200, "hi"},
     {"extra bytes", OK_HEAD "Content-Length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n", RAW_KEEP, WEIR_OK,
      200, "hi"},
     {"not found", "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", RAW_KEEP,
@@ -52,12 +55,13 @@ static const struct answer_case cases[] = {
      WEIR_HTTP_PROTOCOL_ERROR, 0, NULL},
     {"odd length", OK_HEAD "Content-Length: five\r\n\r\nhello", RAW_KEEP, WEIR_HTTP_PROTOCOL_ERROR,
      200, NULL},
-    {"signed length", OK_HEAD "Content-Length: +5\r\n\r\nhello", RAW_KEEP,
-     WEIR_HTTP_PROTOCOL_ERROR, 200, NULL},
+    {"signed length", OK_HEAD "Content-Length: +5\r\n\r\nhello", RAW_KEEP, WEIR_HTTP_PROTOCOL_ERROR,
+     200, NULL},
     {"two lengths", OK_HEAD "Content-Length: 2\r\nContent-Length: 5\r\n\r\nhello", RAW_KEEP,
      WEIR_HTTP_PROTOCOL_ERROR, 200, NULL},
-    {"length and chunks", OK_HEAD "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-     RAW_KEEP, WEIR_HTTP_PROTOCOL_ERROR, 200, NULL},
+    {"length and chunks",
+     OK_HEAD "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", RAW_KEEP,
+     WEIR_HTTP_PROTOCOL_ERROR, 200, NULL},
     {"bad chunk", OK_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", RAW_KEEP,
      WEIR_HTTP_PROTOCOL_ERROR, 200, NULL},
     {"nothing", NULL, RAW_CLOSE, WEIR_CONNECTION_TERMINATED, 0, NULL},

@@ -3,7 +3,7 @@
 
 #include <sys/resource.h>
 
-#define HANGING 2000
+#define HANGING  2000
 #define OK_REPLY "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 static struct raw_reply reply_never(void *arg, unsigned nth, const char *head)
@@ -125,7 +125,8 @@ Test(fetch_many, a_callback_may_cancel_and_start_others, .timeout = 30)
     bench_init(&meddler.bench, NULL);
     meddler.upstream = bench_upstream(&meddler.bench, raw_server_origin(server), 0);
     cr_assert_eq(fetch_start(meddler.upstream, weir_ctx_background(meddler.bench.loop), "/", NULL,
-                             on_meddle, &meddler, &fetch), WEIR_OK);
+                             on_meddle, &meddler, &fetch),
+                 WEIR_OK);
     for (i = 0; i < 8; i++)
         cr_assert_eq(bench_start(&meddler.bench, meddler.upstream, &meddler.others[i]), WEIR_OK);
     event_base_loop(meddler.bench.base, EVLOOP_NONBLOCK);
@@ -165,7 +166,8 @@ Test(fetch_many, a_callback_may_free_its_upstream, .timeout = 30)
     before = bench_open_fds();
     meddler.upstream = bench_upstream(&meddler.bench, raw_server_origin(server), 0);
     cr_assert_eq(fetch_start(meddler.upstream, weir_ctx_background(meddler.bench.loop), "/", NULL,
-                             on_done_free_upstream, &meddler, &fetch), WEIR_OK);
+                             on_done_free_upstream, &meddler, &fetch),
+                 WEIR_OK);
     BENCH_WHILE(&meddler.bench, meddler.calls == 0);
     BENCH_WHILE(&meddler.bench, bench_open_fds() > before);
     cr_expect_eq(bench_open_fds(), before, "the origin keeps its connections");
@@ -179,14 +181,22 @@ Test(fetch_many, origins_are_checked, .timeout = 30)
         const char *origin;
         enum weir_status status;
     } rows[] = {
-        {"http://127.0.0.1:80", WEIR_OK},         {"http://[::1]:8080", WEIR_OK},
-        {"https://example.org", WEIR_OK},         {"http://localhost:9/", WEIR_OK},
-        {"", WEIR_INVALID_ARGUMENT},              {"localhost:80", WEIR_INVALID_ARGUMENT},
-        {"ftp://host", WEIR_INVALID_ARGUMENT},    {"http://", WEIR_INVALID_ARGUMENT},
-        {"http://u:p@host", WEIR_INVALID_ARGUMENT}, {"http://host/path", WEIR_INVALID_ARGUMENT},
-        {"http://host?q", WEIR_INVALID_ARGUMENT}, {"http://host:99999", WEIR_INVALID_ARGUMENT},
-        {"http://host:0", WEIR_INVALID_ARGUMENT}, {"http://h\303\266st", WEIR_INVALID_ARGUMENT},
-        {"http://host#f", WEIR_INVALID_ARGUMENT}, {"http://[fe80::1%25lo]:80", WEIR_INVALID_ARGUMENT},
+        {"http://127.0.0.1:80", WEIR_OK},
+        {"http://[::1]:8080", WEIR_OK},
+        {"https://example.org", WEIR_OK},
+        {"http://localhost:9/", WEIR_OK},
+        {"", WEIR_INVALID_ARGUMENT},
+        {"localhost:80", WEIR_INVALID_ARGUMENT},
+        {"ftp://host", WEIR_INVALID_ARGUMENT},
+        {"http://", WEIR_INVALID_ARGUMENT},
+        {"http://u:p@host", WEIR_INVALID_ARGUMENT},
+        {"http://host/path", WEIR_INVALID_ARGUMENT},
+        {"http://host?q", WEIR_INVALID_ARGUMENT},
+        {"http://host:99999", WEIR_INVALID_ARGUMENT},
+        {"http://host:0", WEIR_INVALID_ARGUMENT},
+        {"http://h\303\266st", WEIR_INVALID_ARGUMENT},
+        {"http://host#f", WEIR_INVALID_ARGUMENT},
+        {"http://[fe80::1%25lo]:80", WEIR_INVALID_ARGUMENT},
     };
     struct bench bench;
     size_t i;

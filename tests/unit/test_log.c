@@ -173,25 +173,6 @@ static void *produce(void *arg)
     return NULL;
 }
 
-struct reader {
-    int fd;
-    struct text text;
-    unsigned reads;
-};
-
-static void *read_all(void *arg)
-{
-    struct reader *r = arg;
-    char piece[128 * 1024];
-    ssize_t got;
-
-    while ((got = read(r->fd, piece, sizeof piece)) > 0) {
-        text_add(&r->text, piece, (size_t)got);
-        r->reads++;
-    }
-    return NULL;
-}
-
 Test(log, lanes_keep_their_order_and_their_lines)
 {
     enum { LANES = 4, LINES = 5000 };
@@ -204,7 +185,7 @@ Test(log, lanes_keep_their_order_and_their_lines)
 
     cr_assert(open_over_pipe(ends, LOG_INFO, LANES));
     reader.fd = ends[0];
-    pthread_create(&reading, NULL, read_all, &reader);
+    pthread_create(&reading, NULL, read_to_the_end, &reader);
     for (unsigned i = 0; i <= LANES; i++) {
         producers[i] = (struct producer){i < LANES ? i : LOG_LANE_SHARED, LINES};
         pthread_create(&threads[i], NULL, produce, &producers[i]);
@@ -243,7 +224,7 @@ Test(log, lines_travel_in_batches)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     cr_assert(log_open(ends[1], LOG_INFO, 1));
     reader.fd = ends[0];
-    pthread_create(&reading, NULL, read_all, &reader);
+    pthread_create(&reading, NULL, read_to_the_end, &reader);
     produce(&producer);
     log_close(CLOSE_MS);
     close(ends[1]);

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -45,6 +46,51 @@ Test(log_sink, blocked_sink_never_blocks_and_is_told_about_later)
     cr_expect_eq(found.told, log_dropped());
     cr_expect(strstr(t.data, "\"n\":100000,") != NULL, "the line after the flood is missing");
     free(t.data);
+}
+
+/* The writer is in the middle of a blocked write when the end is near. */
+Test(log_sink, close_still_writes_and_tells_when_the_reader_comes_back)
+{
+    enum { LINES = 20000 };
+    struct reader reader = {.reads = 0};
+    struct found found;
+    pthread_t reading;
+    int ends[2];
+
+    cr_assert(open_over_pipe(ends, LOG_INFO, 1));
+    for (unsigned i = 0; i < LINES; i++)
+        put_line(i % 2 ? 0 : LOG_LANE_SHARED, i, 400);
+    reader.fd = ends[0];
+    cr_assert_eq(pthread_create(&reading, NULL, read_to_the_end, &reader), 0);
+    log_close(CLOSE_MS);
+    close(ends[1]);
+    pthread_join(reading, NULL);
+    found = whole_lines(&reader.text);
+    cr_expect_eq(found.broken, 0);
+    cr_expect(log_dropped() > 0);
+    cr_expect_eq(found.lines + log_dropped(), LINES);
+    cr_expect_eq(found.told, log_dropped());
+    free(reader.text.data);
+}
+
+Test(log_sink, close_waits_for_room_in_a_non_blocking_sink)
+{
+    struct reader reader = {.reads = 0};
+    pthread_t reading;
+    int ends[2];
+
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    cr_assert_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    cr_assert(log_open(ends[1], LOG_INFO, 1));
+    for (unsigned i = 0; i < 1000; i++)
+        put_line(0, i, 400);
+    reader.fd = ends[0];
+    cr_assert_eq(pthread_create(&reading, NULL, read_to_the_end, &reader), 0);
+    log_close(CLOSE_MS);
+    close(ends[1]);
+    pthread_join(reading, NULL);
+    cr_expect_eq(whole_lines(&reader.text).lines, 1000);
+    free(reader.text.data);
 }
 
 Test(log_sink, non_blocking_sink_loses_nothing_that_was_queued)
@@ -129,13 +175,15 @@ Test(log_sink, full_disk_tears_no_line)
     small = (struct rlimit){.rlim_cur = 1010, .rlim_max = limit.rlim_max};
     setrlimit(RLIMIT_FSIZE, &small);
     cr_assert(log_open(fd, LOG_INFO, 2));
-    for (unsigned i = 0; i < 20000; i++)
-        put_line(i % 2, i, 400); /* more than the rings hold */
+    for (unsigned i = 0; i < 10; i++)
+        put_line(1, i, 400);
     while (size < 1010 && clock_now_ns() < until) {
         poll(NULL, 0, 1);
         size = lseek(fd, 0, SEEK_END);
     }
-    cr_assert_eq((long)size, 1010);
+    cr_assert_eq((long)size, 1010); /* lane 1 stopped within a line, lane 0 must not go first */
+    for (unsigned i = 10; i < 20000; i++)
+        put_line(i % 2, i, 400); /* more than the rings hold */
     cr_expect(log_dropped() > 0);
     setrlimit(RLIMIT_FSIZE, &limit);
     while (size < 2 * 1024 * 1024 - 65536 && clock_now_ns() < until) {

@@ -146,14 +146,20 @@ Test(metrics_print, dropped_log_lines_are_shown)
     close(null);
 }
 
+static double count_descriptors(void)
+{
+    double count = 0;
+
+    for (int fd = 0; fd < 4096; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
 Test(metrics_print, the_process_describes_itself)
 {
-    double descriptors = scrape_value(m, "process_open_fds"), started, again;
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    double started, again;
 
-    cr_expect(descriptors > 2);
-    expect_value("process_open_fds", descriptors + 1);
-    close(fd);
+    expect_value("process_open_fds", count_descriptors());
     expect_value("process_max_fds", (double)sysconf(_SC_OPEN_MAX));
     cr_expect(scrape_value(m, "process_resident_memory_bytes") > 100000);
     cr_expect(scrape_value(m, "process_virtual_memory_bytes") >

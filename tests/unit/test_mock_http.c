@@ -120,8 +120,8 @@ Test(mock_http, undoes_percent_encoding)
     static const struct {
         const char *encoded, *want;
     } rows[] = {
-        {"abc", "abc"},   {"a%20b", "a b"}, {"%C3%a5", "\xc3\xa5"}, {"%", "%"},
-        {"%2", "%2"},     {"%zz", "%zz"},   {"%2G", "%2G"},         {"a%41", "aA"},
+        {"abc", "abc"}, {"a%20b", "a b"}, {"%C3%a5", "\xc3\xa5"}, {"%", "%"},
+        {"%2", "%2"},   {"%zz", "%zz"},   {"%2G", "%2G"},         {"a%41", "aA"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -10,8 +10,8 @@
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t change;
-    bool hold;          /* names that begin with "slow" wait while it is set */
-    char answer[64];    /* "" = failure */
+    bool hold;       /* names that begin with "slow" wait while it is set */
+    char answer[64]; /* "" = failure */
     atomic_uint asked, ended;
 } zone = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
 
