@@ -139,6 +139,11 @@ Test(buf, printf_fits_exactly_or_fails)
     cr_expect_eq(b.len, 1200);
     cr_expect_eq(b.data[1199], '2');
     buf_done(&b);
+    buf_init(&b, 10000);
+    cr_expect(buf_reserve(&b, 256));
+    buf_printf(&b, "%0*d", (int)b.cap, 7);
+    cr_expect_eq(b.data[b.len - 1], '7', "as long as the memory that was there");
+    buf_done(&b);
     buf_init_fixed(&b, memory, sizeof(memory));
     buf_printf(&b, "abc");
     cr_expect(buf_ok(&b));

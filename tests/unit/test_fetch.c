@@ -297,6 +297,35 @@ Test(fetch, one_connection_too_many_is_refused_at_once, .timeout = 30)
     raw_server_free(server);
 }
 
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    ++*(unsigned *)arg;
+}
+
+/* New sockets get the numbers of those just closed; what was left on them would keep these silent.
+ */
+static bool fresh_sockets_can_be_watched(struct bench *bench)
+{
+    struct event *events[2];
+    unsigned fired = 0;
+    int pair[2], i;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return false;
+    for (i = 0; i < 2; i++) {
+        events[i] = event_new(bench->base, pair[i], EV_WRITE, on_writable, &fired);
+        event_add(events[i], NULL);
+    }
+    for (i = 0; i < 20 && fired < 2; i++)
+        event_base_loop(bench->base, EVLOOP_ONCE);
+    for (i = 0; i < 2; i++) {
+        event_free(events[i]);
+        close(pair[i]);
+    }
+    return fired == 2;
+}
+
 /* A listener whose queue is full drops what knocks: no connection in time. */
 Test(fetch, no_connection_in_time_is_a_connection_timeout, .timeout = 30)
 {
@@ -330,6 +359,7 @@ Test(fetch, no_connection_in_time_is_a_connection_timeout, .timeout = 30)
         event_base_loop(bench.base, EVLOOP_NONBLOCK);
         fetch_cancel(get.fetch, &result);
         cr_expect_eq(result.status, WEIR_CONNECTION_TIMEOUT);
+        cr_expect(fresh_sockets_can_be_watched(&bench), "an event is left on a closed socket");
     }
     cr_expect_eq(bench_open_fds(), before);
     weir_upstream_free(upstream);

@@ -1,9 +1,11 @@
 /* Fetches that hang by the thousand, and callbacks that meddle. */
 #include "fetch_bench.h"
 
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #define HANGING  2000
+#define LANE_MAX 64
 #define OK_REPLY "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 static struct raw_reply reply_never(void *arg, unsigned nth, const char *head)
@@ -16,6 +18,26 @@ static struct raw_reply reply_ok(void *arg, unsigned nth, const char *head)
 {
     (void)arg, (void)nth, (void)head;
     return (struct raw_reply){OK_REPLY, 0, RAW_KEEP};
+}
+
+/* Answers while the flag is set. */
+static struct raw_reply reply_while(void *arg, unsigned nth, const char *head)
+{
+    (void)nth, (void)head;
+    return (struct raw_reply){*(atomic_bool *)arg ? OK_REPLY : NULL, 0, RAW_KEEP};
+}
+
+/* The most transfers on one lane of the upstream. */
+static unsigned fullest_lane(const struct weir_upstream *upstream)
+{
+    const struct engine_origin *origin = upstream->origin;
+    unsigned most = 0;
+    size_t i;
+
+    for (i = 0; i < origin->n_words * 64; i++)
+        if (origin->lanes[i] && origin->lanes[i]->curl.transfers > most)
+            most = origin->lanes[i]->curl.transfers;
+    return most;
 }
 
 /* CPU time of this thread: other processes do not count. */
@@ -68,6 +90,7 @@ Test(fetch_many, thousands_hung_cost_no_more_each_and_leave_nothing, .timeout = 
     last = start_some(&bench, upstream, server, gets, HANGING - 200, HANGING);
     cr_expect(last < 4 * first, "the last 200 took %.1f times the first 200",
               (double)last / (double)first);
+    cr_expect(fullest_lane(upstream) <= LANE_MAX, "%u on one lane", fullest_lane(upstream));
     cancel = thread_cpu_ns();
     for (i = 0; i < HANGING; i++) {
         fetch_cancel(gets[i].fetch, &result);
@@ -82,6 +105,44 @@ Test(fetch_many, thousands_hung_cost_no_more_each_and_leave_nothing, .timeout = 
               bench_open_fds() - before);
     BENCH_WHILE(&bench, bench_open_fds() > before);
     cr_expect_eq(bench_open_fds(), before, "idle lanes keep descriptors");
+    weir_upstream_free(upstream);
+    bench_done(&bench);
+    raw_server_free(server);
+}
+
+/* All connections of the first lane are lost; one of the second is still there. */
+Test(fetch_many, an_idle_connection_on_another_lane_comes_first, .timeout = 60)
+{
+    static struct bench_get gets[LANE_MAX + 1];
+    atomic_bool answering = true;
+    struct raw_server *server = raw_server_new(reply_while, &answering);
+    struct weir_upstream *upstream;
+    struct fetch_result result;
+    struct bench bench;
+    unsigned accepted, i;
+
+    bench_init(&bench, NULL);
+    upstream = bench_upstream(&bench, raw_server_origin(server), 0);
+    for (i = 0; i <= LANE_MAX; i++)
+        cr_assert_eq(bench_start(&bench, upstream, &gets[i]), WEIR_OK);
+    for (i = 0; i <= LANE_MAX; i++) {
+        BENCH_WHILE(&bench, gets[i].calls == 0);
+        free(gets[i].result.answer.body);
+    }
+    accepted = raw_server_accepted(server);
+    answering = false;
+    for (i = 0; i < LANE_MAX; i++)
+        cr_assert_eq(bench_start(&bench, upstream, &gets[i]), WEIR_OK);
+    BENCH_WHILE(&bench, raw_server_requests(server) < 2 * LANE_MAX + 1);
+    for (i = 0; i < LANE_MAX; i++)
+        fetch_cancel(gets[i].fetch, &result);
+    answering = true;
+    result = bench_get(&bench, upstream);
+    cr_expect_eq(result.status, WEIR_OK);
+    cr_expect(result.reused);
+    free(result.answer.body);
+    cr_expect_eq(raw_server_accepted(server), accepted, "%u connections more",
+                 raw_server_accepted(server) - accepted);
     weir_upstream_free(upstream);
     bench_done(&bench);
     raw_server_free(server);
