@@ -12,7 +12,9 @@
 #include "app.h"
 
 #include "admin.h"
+#include "alloc.h"
 #include "app_limits.h"
+#include "engine_memory.h"
 #include "listen.h"
 #include "log.h"
 #include "metrics.h"
@@ -188,6 +190,16 @@ static bool watch_signals(struct app *a)
     return true;
 }
 
+/* The libraries allocate through our cache: before either is used. */
+static bool use_memory(void)
+{
+    static const struct engine_memory memory = {alloc_malloc, alloc_free, alloc_realloc,
+                                                alloc_strdup, alloc_calloc};
+
+    event_set_mem_functions(alloc_malloc, alloc_realloc, alloc_free);
+    return engine_use_memory(&memory);
+}
+
 static bool start(struct app *a)
 {
     struct metrics_gauges gauges = {requests_in_flight, client_connections, a};
@@ -195,7 +207,7 @@ static bool start(struct app *a)
     signal(SIGPIPE, SIG_IGN);
     a->connections.max_connections = app_limits_connections(a->config);
     a->metrics = metrics_new(a->config->workers);
-    a->base = event_base_new();
+    a->base = use_memory() ? event_base_new() : NULL;
     a->loop = a->base ? weir_loop_new(a->base) : NULL;
     if (a->metrics == NULL || a->loop == NULL || weir_global_init() != WEIR_OK ||
         !watch_signals(a)) {
@@ -313,6 +325,7 @@ static void stop(struct app *a)
     metrics_free(a->metrics);
     config_unref(a->config);
     libevent_global_shutdown();
+    alloc_flush();
 }
 
 int app_run(struct config *config, const char *env_file)

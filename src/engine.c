@@ -1,6 +1,7 @@
 /* Engines and upstreams: what is made once, and the sweep that frees what has been idle. */
 #include "engine.h"
 
+#include "engine_memory.h"
 #include "fetch_slot.h"
 
 #include <pthread.h>
@@ -25,6 +26,12 @@ static CURLcode once_result;
 static void init_once(void)
 {
     once_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+bool engine_use_memory(const struct engine_memory *m)
+{
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, m->malloc, m->free, m->realloc, m->strdup,
+                                m->calloc) == CURLE_OK;
 }
 
 enum weir_status weir_global_init(void)

@@ -293,6 +293,7 @@ void listen_free(struct listen *l)
     pthread_mutex_lock(&listeners_lock);
     LIST_REMOVE(l, link);
     pthread_mutex_unlock(&listeners_lock);
+    buf_done(&l->block);
     free(l->scratch);
     free(l);
 }

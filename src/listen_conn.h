@@ -3,7 +3,9 @@
 #define LISTEN_CONN_H
 
 #include <sys/queue.h>
+#include <time.h>
 
+#include "buf.h"
 #include "listen.h"
 
 #include <event2/event.h>
@@ -74,6 +76,9 @@ struct listen {
     char *scratch; /* what one read brings */
     size_t scratch_size;
     struct gate_head head; /* of the request being handed over */
+    struct buf block;      /* headers of the reply being sent */
+    char date[32];         /* of the second date_at */
+    time_t date_at;
     LIST_ENTRY(listen) link;
 };
 

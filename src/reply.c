@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define MAX_BLOCK ((size_t)64 * 1024)
 
 struct phrase {
     int status;
@@ -70,13 +73,54 @@ static bool add_body(struct evbuffer *out, const struct reply *r)
     return ok;
 }
 
-static bool add_headers(struct evhttp_request *req, const struct reply *r, size_t length)
+/* The date of this second, as a header says it. */
+static const char *date_now(struct listen *l)
 {
-    struct evkeyvalq *out = evhttp_request_get_output_headers(req);
+    time_t now = time(NULL);
+    struct tm tm;
+
+    if (now != l->date_at && gmtime_r(&now, &tm) != NULL) {
+        evutil_date_rfc1123(l->date, sizeof(l->date), &tm);
+        l->date_at = now;
+    }
+    return l->date;
+}
+
+/*
+ * The reason phrase with the headers behind it. evhttp takes three allocations and a printf for each
+ * header that it is given; the phrase it copies as it is, so what weir has to say goes with it. NULL
+ * when memory is out.
+ */
+static const char *phrase_and_headers(struct listen *l, const struct reply *r)
+{
+    struct buf *b = &l->block;
+
+    if (b->cap == 0)
+        buf_init(b, MAX_BLOCK);
+    b->len = 0;
+    buf_str(b, reply_reason(r->status));
+    for (size_t i = 0; i < r->n_headers; i++) {
+        if (strpbrk(r->headers[i].value, "\r\n") != NULL)
+            continue;
+        buf_str(b, "\r\n");
+        buf_str(b, r->headers[i].name);
+        buf_str(b, ": ");
+        buf_str(b, r->headers[i].value);
+    }
+    return buf_ok(b) ? buf_cstr(b) : NULL;
+}
+
+/* The headers that evhttp would make dearly (Date), wrongly (the length of a HEAD) or not at all (the
+ * length in answer to HTTP/1.0). */
+static bool add_headers(struct conn *c, const struct reply *r, size_t length)
+{
+    struct evkeyvalq *out = evhttp_request_get_output_headers(c->rq.evhttp);
     char digits[24];
 
-    for (size_t i = 0; i < r->n_headers; i++)
-        evhttp_add_header(out, r->headers[i].name, r->headers[i].value);
+    if (evhttp_add_header(out, "Date", date_now(c->listen)) != 0)
+        return false;
+    if (!r->head_only && !c->rq.close)
+        return true;
     snprintf(digits, sizeof(digits), "%zu", length);
     return evhttp_add_header(out, "Content-Length", digits) == 0;
 }
@@ -92,6 +136,7 @@ size_t reply_send(struct listen_request *rq, const struct reply *r)
 {
     struct conn *c = conn_of(rq);
     struct evhttp_request *req = rq->evhttp;
+    const char *phrase;
     size_t length = 0;
 
     for (size_t i = 0; i < r->n_pieces; i++)
@@ -103,13 +148,14 @@ size_t reply_send(struct listen_request *rq, const struct reply *r)
         return 0;
     }
     rq->close = rq->close || r->close || c->listen->close_after_reply;
-    if (!add_body(evhttp_request_get_output_buffer(req), r) || !add_headers(req, r, length) ||
-        (rq->close && !add_close(req))) {
+    phrase = phrase_and_headers(c->listen, r);
+    if (!add_body(evhttp_request_get_output_buffer(req), r) || phrase == NULL ||
+        !add_headers(c, r, length) || (rq->close && !add_close(req))) {
         reply_drop(rq);
         return 0;
     }
     rq->held = false;
-    evhttp_send_reply(req, r->status, reply_reason(r->status), NULL);
+    evhttp_send_reply(req, r->status, phrase, NULL);
     conn_flush(c);
     return length;
 }

@@ -7,6 +7,7 @@
 #define MAX_LOGGED 1024      /* bytes of method and path that are kept for the log */
 #define OWN_HEADERS 5        /* request id, traceparent, tracestate, deadline, end */
 #define DEADLINE_DIGITS 21
+#define SHORTENS_MS (INT64_MAX / WEIR_MS / 10) /* whatever is longer shortens no budget */
 
 /* A place in the block's text, moving forward as text is added. */
 struct text {
@@ -49,21 +50,19 @@ static int64_t callers_budget_ns(const struct config *config, const struct gate_
     if (config->deadline_header == NULL)
         return 0;
     h = gate_find(head, config->deadline_header);
-    if (h == NULL || h->value.len == 0 || h->value.len > 12)
-        return 0;
-    for (size_t i = 0; i < h->value.len; i++) {
+    for (size_t i = 0; h != NULL && i < h->value.len; i++) {
         char c = h->value.at[i];
 
         if (c < '0' || c > '9')
             return 0;
-        ms = ms * 10 + (c - '0');
+        if (ms < SHORTENS_MS)
+            ms = ms * 10 + (c - '0');
     }
     return ms * WEIR_MS;
 }
 
 static size_t block_size(const struct site_route *r, const struct route_match *match,
-                         const struct gate_head *head, const struct gate_header **forwarded,
-                         const struct request_ids *ids)
+                         const struct gate_head *head, const struct request_ids *ids)
 {
     size_t text = 2 * (MAX_LOGGED + 1) < head->method.len + head->path.len + 2
                       ? 2 * (MAX_LOGGED + 1)
@@ -77,7 +76,7 @@ static size_t block_size(const struct site_route *r, const struct route_match *m
     }
     text += r->literal_bytes + r->n_params * longest + r->n_upstreams * (DEADLINE_DIGITS + 1);
     for (size_t i = 0; i < r->n_forward; i++)
-        text += forwarded[i] ? forwarded[i]->value.len + 1 : 0;
+        text += r->forward[i].found ? r->forward[i].found->value.len + 1 : 0;
     text += ids->tracestate ? ids->tracestate->value.len + 1 : 0;
     return sizeof(struct request) + r->n_upstreams * sizeof(struct weir_call) +
            r->n_upstreams * (r->n_forward + OWN_HEADERS) * sizeof(struct weir_header) + text + 8;
@@ -90,41 +89,38 @@ static char *deadline_ms(struct text *t, const struct site_upstream *su, int64_t
     int64_t own = su->config->timeout_ns;
     uint64_t ms = (uint64_t)((own > 0 && own < budget_ns ? own : budget_ns) / WEIR_MS);
 
+    if (ms == 0)
+        ms = 1; /* 0 would mean no deadline at all to some */
     do
         *--p = (char)('0' + ms % 10);
     while ((ms /= 10) > 0);
     return text_add(t, p, (size_t)(digits + sizeof(digits) - p));
 }
 
-/* What every upstream of the request is told alike. */
-struct common {
-    char *forwarded[64]; /* values, NULL: not sent by the client */
-    char *tracestate;
-};
-
 static size_t call_headers(struct weir_header *h, const struct request *q,
-                           const struct site_upstream *su, const struct common *common,
-                           struct text *t)
+                           const struct site_upstream *su, const char *tracestate, struct text *t)
 {
     const struct config *config = q->site->config;
     size_t n = 0;
 
     h[n++] = (struct weir_header){"X-Request-Id", q->request_id};
     h[n++] = (struct weir_header){"traceparent", q->trace.parent};
-    if (common->tracestate != NULL)
-        h[n++] = (struct weir_header){"tracestate", common->tracestate};
+    if (tracestate != NULL)
+        h[n++] = (struct weir_header){"tracestate", tracestate};
     if (config->deadline_header != NULL)
         h[n++] = (struct weir_header){config->deadline_header, deadline_ms(t, su, q->budget_ns)};
-    for (size_t i = 0; i < su->n_forward; i++)
-        if (common->forwarded[su->forward[i]] != NULL)
-            h[n++] = (struct weir_header){q->route->forward[su->forward[i]],
-                                          common->forwarded[su->forward[i]]};
+    for (size_t i = 0; i < su->n_forward; i++) {
+        const struct site_forward *f = &q->route->forward[su->forward[i]];
+
+        if (f->value != NULL)
+            h[n++] = (struct weir_header){f->name, f->value};
+    }
     h[n++] = (struct weir_header){NULL, NULL};
     return n;
 }
 
 static bool lay_out_calls(struct request *q, const struct route_match *match,
-                          const struct common *common, struct weir_header *headers, struct text *t)
+                          const char *tracestate, struct weir_header *headers, struct text *t)
 {
     for (size_t i = 0; i < q->route->n_upstreams; i++) {
         const struct site_upstream *su = &q->route->upstreams[i];
@@ -137,7 +133,7 @@ static bool lay_out_calls(struct request *q, const struct route_match *match,
                                          .required = su->config->required,
                                          .timeout_ns = su->config->timeout_ns};
         t->at += strlen(t->at) + 1;
-        headers += call_headers(headers, q, su, common, t);
+        headers += call_headers(headers, q, su, tracestate, t);
     }
     return true;
 }
@@ -157,16 +153,15 @@ struct request *request_new(struct site *site, const struct route_match *match,
                             uint64_t arrival_ns)
 {
     const struct site_route *r = &site->routes[match->index];
-    const struct gate_header *found[64];
-    struct common common;
+    const char *tracestate = NULL;
     struct weir_header *headers;
     struct request *q;
     struct text t;
     size_t size;
 
     for (size_t i = 0; i < r->n_forward; i++)
-        found[i] = gate_find(head, r->forward[i]);
-    size = block_size(r, match, head, found, ids);
+        r->forward[i].found = gate_find(head, r->forward[i].name);
+    size = block_size(r, match, head, ids);
     q = malloc(size);
     if (q == NULL)
         return NULL;
@@ -187,13 +182,14 @@ struct request *request_new(struct site *site, const struct route_match *match,
     q->method.at = text_add(&t, head->method.at, q->method.len);
     q->path.len = head->path.len < MAX_LOGGED ? head->path.len : MAX_LOGGED;
     q->path.at = text_add(&t, head->path.at, q->path.len);
-    for (size_t i = 0; i < r->n_forward; i++)
-        common.forwarded[i] =
-            found[i] ? text_add(&t, found[i]->value.at, found[i]->value.len) : NULL;
-    common.tracestate =
-        ids->tracestate ? text_add(&t, ids->tracestate->value.at, ids->tracestate->value.len)
-                        : NULL;
-    if (!lay_out_calls(q, match, &common, headers, &t)) {
+    for (size_t i = 0; i < r->n_forward; i++) {
+        struct site_forward *f = &r->forward[i];
+
+        f->value = f->found ? text_add(&t, f->found->value.at, f->found->value.len) : f->own;
+    }
+    if (ids->tracestate != NULL)
+        tracestate = text_add(&t, ids->tracestate->value.at, ids->tracestate->value.len);
+    if (!lay_out_calls(q, match, tracestate, headers, &t)) {
         request_free(q);
         return NULL;
     }

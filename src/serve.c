@@ -60,21 +60,27 @@ static void set_state(struct request *q, enum request_state to)
     q->state = to;
 }
 
-/* What the head and the path ask for, or why they are refused: head, 404, 405, 417, parameter. */
+static bool is_method(const struct gate_head *head, const char *name)
+{
+    return head->method.len == strlen(name) && memcmp(head->method.at, name, strlen(name)) == 0;
+}
+
+/* What the head and the path ask for, or why they are refused: head, 404, 405, 417, parameter. A
+ * refusal knows its route too where the path could be read. */
 static struct refused judge(struct serve *s, const struct gate_head *head,
                             const struct gate_refusal *refusal)
 {
     struct route_match *m = &s->match;
     struct refused r = {0, NULL, NULL};
 
-    if (refusal != NULL)
-        return (struct refused){refusal->status, refusal->why, NULL};
     r.status = route_match(s->site->table, head->method.at, head->method.len, head->path.at,
                            head->path.len, head->expects_unknown, m);
     r.why = m->why;
     if (m->route != NULL)
         r.route = &s->site->routes[m->index];
-    if (r.status == 0 && head->has_body)
+    if (refusal != NULL)
+        return (struct refused){refusal->status, refusal->why, r.route};
+    if (head->has_body && (is_method(head, "GET") || is_method(head, "HEAD")))
         return (struct refused){400, "a GET or HEAD request must not have a body", r.route};
     return r;
 }
@@ -233,7 +239,7 @@ static void refuse(struct serve *s, struct listen_request *rq, const struct gate
                                                    .detail = refused->why,
                                                    .request_id = ids->request_id});
     body = (struct reply_piece){b->data, b->len, NULL};
-    r.head_only = head->method.len == 4 && memcmp(head->method.at, "HEAD", 4) == 0;
+    r.head_only = is_method(head, "HEAD");
     r.close = head->has_body;
     add_header(&r, "Content-Type", "application/problem+json");
     add_header(&r, "Cache-Control", "no-store");

@@ -8,6 +8,10 @@
 #define WEIR_VERSION "0.0.0-dev"
 #endif
 
+/* Headers that weir sends on its own account; a fixed one or the client's may stand in for them. */
+static const struct weir_header own[] = {{"Accept", "application/json"},
+                                         {"User-Agent", "weir/" WEIR_VERSION}};
+
 static bool is_fixed(const struct config_upstream *u, const char *name)
 {
     for (size_t i = 0; i < u->n_headers; i++)
@@ -16,18 +20,24 @@ static bool is_fixed(const struct config_upstream *u, const char *name)
     return false;
 }
 
-/* The headers of every request to an upstream: weir's own, unless a fixed one replaces them. */
+static bool is_forwarded(const struct config_upstream *u, const char *name)
+{
+    for (char **f = u->forward; f != NULL && *f != NULL; f++)
+        if (strcasecmp(*f, name) == 0)
+            return true;
+    return false;
+}
+
+/* The headers of every request to an upstream: weir's own, unless others replace them. */
 static struct weir_header *constant_headers(const struct config_upstream *u)
 {
-    static const struct weir_header own[] = {{"Accept", "application/json"},
-                                             {"User-Agent", "weir/" WEIR_VERSION}};
     struct weir_header *all = calloc(u->n_headers + 3, sizeof(*all));
     size_t n = 0;
 
     if (all == NULL)
         return NULL;
     for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-        if (!is_fixed(u, own[i].name))
+        if (!is_fixed(u, own[i].name) && !is_forwarded(u, own[i].name))
             all[n++] = own[i];
     for (size_t i = 0; i < u->n_headers; i++)
         all[n++] = (struct weir_header){u->headers[i].name, u->headers[i].value};
@@ -37,10 +47,15 @@ static struct weir_header *constant_headers(const struct config_upstream *u)
 /* The index of a name among the route's forwarded headers, added when it is new. */
 static unsigned forward_index(struct site_route *r, const char *name)
 {
+    struct site_forward *f = &r->forward[r->n_forward];
+
     for (size_t i = 0; i < r->n_forward; i++)
-        if (strcasecmp(r->forward[i], name) == 0)
+        if (strcasecmp(r->forward[i].name, name) == 0)
             return (unsigned)i;
-    r->forward[r->n_forward] = name;
+    *f = (struct site_forward){.name = name};
+    for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+        if (strcasecmp(own[i].name, name) == 0)
+            f->own = own[i].value;
     return (unsigned)r->n_forward++;
 }
 

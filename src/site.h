@@ -20,12 +20,20 @@ struct site_upstream {
     size_t n_forward;
 };
 
+/* A request header that some upstream of a route wants. */
+struct site_forward {
+    const char *name;
+    const char *own;                 /* what weir sends when the client has none; or NULL */
+    const struct gate_header *found; /* in the head of the request that is being made */
+    const char *value;               /* its copy, or own */
+};
+
 struct site_route {
     const struct config_route *config;
     struct metrics_route *metrics;
     struct site_upstream *upstreams;
     size_t n_upstreams;
-    const char **forward; /* every request header that some upstream wants, each once */
+    struct site_forward *forward; /* each name once */
     size_t n_forward;
     size_t literal_bytes; /* of all targets together */
     size_t n_params;      /* in all targets together */

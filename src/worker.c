@@ -4,6 +4,7 @@
  */
 #include "worker.h"
 
+#include "alloc.h"
 #include "clock.h"
 #include "log.h"
 
@@ -170,6 +171,7 @@ static void *run(void *arg)
     on_beat(w);
     event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
     w->cut = serve_in_flight(w->serve);
+    alloc_flush();
     __atomic_store_n(&w->ended, true, __ATOMIC_RELEASE);
     return NULL;
 }

@@ -57,7 +57,7 @@ def done():
     for program in _programs:
         program.kill()
     if _failures:
-        for program in _programs:
+        for program in _programs[-3:]:
             program.show_tail()
     if _folder is not None:
         shutil.rmtree(_folder, ignore_errors=True)
@@ -296,6 +296,11 @@ def fetch(port, path, method="GET", body=None, timeout=GIVE_UP_S):
         return answer.status, answer.read().decode("utf-8", "replace")
     finally:
         connection.close()
+
+
+def connect(port):
+    """A plain connection, with a limit to every wait."""
+    return socket.create_connection(("127.0.0.1", port), GIVE_UP_S)
 
 
 # ---- a client with many connections ----
