@@ -101,7 +101,11 @@ void admin_on_request(void *arg, struct listen_request *rq, const struct gate_he
     r.headers[r.n_headers++] = (struct reply_header){"Cache-Control", "no-store"};
     if (r.status == 405)
         r.headers[r.n_headers++] = (struct reply_header){"Allow", "GET, HEAD"};
-    body = (struct reply_piece){buf_ok(&out) ? out.data : "", buf_ok(&out) ? out.len : 0, NULL};
+    if (!buf_ok(&out)) { /* half a page would be taken for the whole */
+        r.status = 503;
+        out.len = 0;
+    }
+    body = (struct reply_piece){out.data, out.len, NULL};
     reply_send(rq, &r);
     buf_done(&out);
 }

@@ -16,6 +16,7 @@
 #include "app_limits.h"
 #include "engine_memory.h"
 #include "listen.h"
+#include "listen_reserve.h"
 #include "log.h"
 #include "metrics.h"
 #include "worker.h"
@@ -190,13 +191,20 @@ static bool watch_signals(struct app *a)
     return true;
 }
 
+/* No memory instead of none of it: where memory was out libcurl 7.88 asks for a table of no slots, and
+ * then divides by their number. */
+static void *malloc_some(size_t size)
+{
+    return size > 0 ? alloc_malloc(size) : NULL;
+}
+
 /* The libraries allocate through our cache: before either is used. */
 static bool use_memory(void)
 {
-    static const struct engine_memory memory = {alloc_malloc, alloc_free, alloc_realloc,
+    static const struct engine_memory memory = {malloc_some, alloc_free, alloc_realloc,
                                                 alloc_strdup, alloc_calloc};
 
-    event_set_mem_functions(alloc_malloc, alloc_realloc, alloc_free);
+    event_set_mem_functions(listen_reserve_malloc, listen_reserve_realloc, alloc_free);
     return engine_use_memory(&memory);
 }
 

@@ -73,9 +73,10 @@ static bool add_param(struct config_route *route, const char *name, size_t len,
 {
     char **params;
 
-    if (len == 0 || len > 64 || name[0] < 'a' || name[0] > 'z' ||
-        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") < len)
-        return config_say(why, "a parameter's name must be a-z, then a-z, 0-9 or _, at most 64");
+    if (len == 0 || len > 64 || strchr("0123456789_", name[0]) ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") < len)
+        return config_say(why,
+                          "a parameter's name must be a letter, then letters, 0-9 or _, at most 64");
     for (size_t i = 0; i < route->n_params; i++)
         if (strlen(route->params[i]) == len && memcmp(route->params[i], name, len) == 0)
             return config_say(why, "{%.*s} stands in it twice", (int)len, name);

@@ -1,7 +1,7 @@
 /*
  * The listener of one worker: evhttp accepts, every connection is adopted later in the same turn of
- * the loop (listen_conn.c). When descriptors run out accepting rests for a moment instead of
- * spinning; when the cap is reached a connection is answered 503 and closed.
+ * the loop (listen_conn.c). When descriptors or memory run out accepting rests for a moment instead
+ * of spinning; when the cap is reached a connection is answered 503 and closed.
  */
 #include "listen.h"
 
@@ -71,7 +71,8 @@ struct listen *listen_new(struct event_base *base, struct weir_loop *loop,
     l->scratch_size = options->max_header_bytes + 1024;
     l->scratch = malloc(l->scratch_size);
     l->adopt = event_new(base, -1, 0, on_adopt, l);
-    if (l->scratch == NULL || l->adopt == NULL || !start_http(l)) {
+    if (l->scratch == NULL || l->adopt == NULL || !listen_reserve_fill(&l->reserve) ||
+        !start_http(l)) {
         int saved = errno;
 
         listen_free(l);
@@ -81,19 +82,34 @@ struct listen *listen_new(struct event_base *base, struct weir_loop *loop,
     return l;
 }
 
-/* evhttp asks for the bufferevent of a connection it has just accepted. */
+/* Accepts nothing for a moment. */
+static void rest(struct listen *l)
+{
+    evconnlistener_disable(l->acceptor);
+    weir_timer_arm(l->loop, &l->resume, weir_loop_now(l->loop) + REST_NS, on_resume, l);
+}
+
+/* evhttp asks for the bufferevent of a connection it has just accepted. The reserve is lent until the
+ * adoption; where it is not full this connection is the last one for now. */
 static struct bufferevent *on_accept(struct event_base *base, void *arg)
 {
     struct listen *l = arg;
-    struct conn *c = calloc(1, sizeof(*c));
-    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    struct bufferevent *bev;
+    struct conn *c;
 
+    _Static_assert(sizeof(*c) <= LISTEN_RESERVE_BLOCK, "a connection fits into a block");
+    if (!listen_reserve_fill(&l->reserve))
+        rest(l);
+    listen_reserve_lend(&l->reserve);
+    c = listen_reserve_malloc(sizeof(*c));
+    bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (c == NULL || bev == NULL) {
         free(c);
         if (bev != NULL)
             bufferevent_free(bev);
         return NULL; /* evhttp makes its own, and serves nothing on it: see on_request */
     }
+    memset(c, 0, sizeof(*c));
     bufferevent_incref(bev); /* until the adoption: evhttp may fail and free its own reference */
     c->state = CONN_FRESH;
     c->fd = -1;
@@ -127,6 +143,17 @@ static bool evhttp_kept(struct bufferevent *bev)
     return read_cb != NULL && bufferevent_getfd(bev) >= 0;
 }
 
+/* evhttp could not take the connection: gives back what it has left to us. */
+static void give_up(struct conn *c)
+{
+    if (bufferevent_getfd(c->bev) < 0)
+        bufferevent_free(c->bev); /* it was forgotten */
+    else if (bufferevent_get_enabled(c->bev) & EV_WRITE)
+        bufferevent_setfd(c->bev, -1); /* so early evhttp closes the descriptor itself */
+    bufferevent_decref(c->bev);
+    free(c);
+}
+
 static void on_adopt(evutil_socket_t fd, short what, void *arg)
 {
     struct listen *l = arg;
@@ -134,14 +161,13 @@ static void on_adopt(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    listen_reserve_lend(NULL);
     while ((c = TAILQ_FIRST(&l->fresh)) != NULL) {
         bool kept = evhttp_kept(c->bev);
 
         TAILQ_REMOVE(&l->fresh, c, link);
         if (!kept) {
-            bufferevent_setfd(c->bev, -1); /* evhttp has closed it */
-            bufferevent_decref(c->bev);
-            free(c);
+            give_up(c);
             continue;
         }
         bufferevent_decref(c->bev);
@@ -152,6 +178,8 @@ static void on_adopt(evutil_socket_t fd, short what, void *arg)
             l->options.shared->max_connections)
             refuse(c);
     }
+    if (l->acceptor != NULL && !listen_reserve_fill(&l->reserve))
+        rest(l);
 }
 
 static void on_request(struct evhttp_request *req, void *arg)
@@ -165,13 +193,13 @@ static void on_request(struct evhttp_request *req, void *arg)
     l->feeding->rq.evhttp = req;
 }
 
-static struct listen *listener_of(const struct evconnlistener *acceptor)
+static struct listen *listener_of(struct evconnlistener *acceptor)
 {
     struct listen *l;
 
     pthread_mutex_lock(&listeners_lock);
-    LIST_FOREACH (l, &listeners, link)
-        if (l->acceptor == acceptor)
+    LIST_FOREACH (l, &listeners, link) /* of other threads' listeners the base alone may be read */
+        if (l->base == evconnlistener_get_base(acceptor) && l->acceptor == acceptor)
             break;
     pthread_mutex_unlock(&listeners_lock);
     return l;
@@ -184,17 +212,17 @@ static void on_accept_error(struct evconnlistener *acceptor, void *arg)
 
     (void)arg;
     log_event(LOG_WARN, "cannot accept connections", "error", strerror(error), NULL);
-    evconnlistener_disable(acceptor);
     if (l != NULL)
-        weir_timer_arm(l->loop, &l->resume, weir_loop_now(l->loop) + REST_NS, on_resume, l);
+        rest(l);
 }
 
 static void on_resume(void *arg)
 {
     struct listen *l = arg;
 
-    if (l->acceptor != NULL)
-        evconnlistener_enable(l->acceptor);
+    if (l->acceptor != NULL &&
+        (!listen_reserve_fill(&l->reserve) || evconnlistener_enable(l->acceptor) != 0))
+        rest(l);
 }
 
 static void on_bury(void *arg)
@@ -294,6 +322,7 @@ void listen_free(struct listen *l)
     LIST_REMOVE(l, link);
     pthread_mutex_unlock(&listeners_lock);
     buf_done(&l->block);
+    listen_reserve_done(&l->reserve);
     free(l->scratch);
     free(l);
 }

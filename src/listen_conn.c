@@ -178,6 +178,16 @@ static size_t judge(struct conn *c, const char *bytes, size_t len)
     return 0;
 }
 
+/* Reads on as long as little waits: a client that pipelines without end waits for its answers. What
+ * lingers is not kept, so it is always read. */
+static void set_reading(struct conn *c)
+{
+    if (c->state != CONN_LINGER && c->in_len >= 2 * c->listen->options.max_header_bytes)
+        event_del(&c->read_ev);
+    else if (!event_pending(&c->read_ev, EV_READ, NULL) && event_add(&c->read_ev, NULL) != 0)
+        conn_close(c);
+}
+
 static void take_bytes(struct conn *c, const char *bytes, size_t len)
 {
     bool waits = c->state == CONN_IDLE || c->state == CONN_HEAD;
@@ -197,9 +207,9 @@ static void take_bytes(struct conn *c, const char *bytes, size_t len)
         used = judge(c, c->in, c->in_len);
         if (used > 0)
             drop_kept(c, used);
-    } else if (c->in_len >= 2 * c->listen->options.max_header_bytes) {
-        event_del(&c->read_ev); /* a client that pipelines without end waits for its answers */
     }
+    if (c->state != CONN_DEAD)
+        set_reading(c);
 }
 
 /* Reads away what a client sends after its connection's last reply. */
@@ -256,7 +266,13 @@ static void reply_done(struct conn *c)
     bool close = c->rq.close;
 
     event_del(&c->write_ev);
+    if (!close && !listen_reserve_fill(&c->listen->reserve)) {
+        conn_close(c); /* evhttp would have to make its next request object */
+        return;
+    }
+    listen_reserve_lend(&c->listen->reserve);
     bufferevent_trigger(c->bev, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS);
+    listen_reserve_lend(NULL);
     c->rq.evhttp = NULL;
     if (close)
         c->bev = NULL; /* evhttp has freed its side and shut down the sending direction */
@@ -265,10 +281,9 @@ static void reply_done(struct conn *c)
         return;
     }
     set_state(c, close ? CONN_LINGER : CONN_IDLE);
-    if (!event_pending(&c->read_ev, EV_READ, NULL))
-        event_add(&c->read_ev, NULL);
     if (!close && c->in_len > 0)
         weir_loop_post(c->listen->loop, &c->advance, on_advance, c);
+    set_reading(c);
 }
 
 static void on_advance(void *arg)
@@ -281,6 +296,8 @@ static void on_advance(void *arg)
     used = judge(c, c->in, c->in_len);
     if (used > 0)
         drop_kept(c, used);
+    if (c->state != CONN_DEAD)
+        set_reading(c);
 }
 
 void conn_flush(struct conn *c)
@@ -317,6 +334,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 void conn_close_idle(struct conn *c)
 {
+    uint64_t until = weir_loop_now(c->listen->loop) + NEWCOMER_NS;
     char byte;
 
     if (c->state != CONN_IDLE || c->in_len > 0 ||
@@ -324,9 +342,8 @@ void conn_close_idle(struct conn *c)
         return;
     if (c->served > 0)
         conn_close(c);
-    else
-        weir_timer_arm(c->listen->loop, &c->timer, weir_loop_now(c->listen->loop) + NEWCOMER_NS,
-                       on_timeout, c);
+    else if (c->timer.pprev == NULL || c->timer.at_ns > until) /* not put off when asked again */
+        weir_timer_arm(c->listen->loop, &c->timer, until, on_timeout, c);
 }
 
 /* Leaves the struct to the next turn: whoever is calling may still look at it. */

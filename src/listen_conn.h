@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "listen.h"
+#include "listen_reserve.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -68,7 +69,8 @@ struct listen {
     struct conn_list fresh, open, dead;
     struct conn *feeding;     /* whose head evhttp is reading at this moment */
     struct event *adopt;      /* adopts the fresh, later in the same turn */
-    struct weir_timer resume; /* accepts again after descriptors ran out */
+    struct weir_timer resume; /* accepts again after descriptors or memory ran out */
+    struct listen_reserve reserve;
     struct weir_task bury, stop;
     unsigned stop_turns; /* left until the listening socket is closed */
     bool close_after_reply;

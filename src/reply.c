@@ -6,6 +6,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,7 @@ static const char *phrase_and_headers(struct listen *l, const struct reply *r)
     if (b->cap == 0)
         buf_init(b, MAX_BLOCK);
     b->len = 0;
+    b->failed = false; /* memory that was out may be there again */
     buf_str(b, reply_reason(r->status));
     for (size_t i = 0; i < r->n_headers; i++) {
         if (strpbrk(r->headers[i].value, "\r\n") != NULL)
@@ -107,7 +109,8 @@ static const char *phrase_and_headers(struct listen *l, const struct reply *r)
         buf_str(b, ": ");
         buf_str(b, r->headers[i].value);
     }
-    return buf_ok(b) ? buf_cstr(b) : NULL;
+    buf_cstr(b);
+    return buf_ok(b) ? b->data : NULL;
 }
 
 /* The headers that evhttp would make dearly (Date), wrongly (the length of a HEAD) or not at all (the
@@ -130,6 +133,20 @@ static bool add_close(struct evhttp_request *req)
 {
     evhttp_remove_header(evhttp_request_get_input_headers(req), "Connection");
     return evhttp_add_header(evhttp_request_get_output_headers(req), "Connection", "close") == 0;
+}
+
+/* Whether evhttp has written all of the reply: where memory is out it leaves lines away. */
+static bool is_whole(struct conn *c, struct evhttp_request *req, size_t body)
+{
+    const struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+    const char *phrase = evhttp_request_get_response_code_line(req);
+    size_t wanted = strlen("HTTP/1.1 200 \r\n\r\n") + body;
+    const struct evkeyval *h;
+
+    TAILQ_FOREACH (h, headers, next)
+        wanted += strlen(h->key) + strlen(h->value) + strlen(": \r\n");
+    return phrase != NULL && evhttp_find_header(headers, "Content-Length") != NULL &&
+           evbuffer_get_length(bufferevent_get_output(c->bev)) == wanted + strlen(phrase);
 }
 
 size_t reply_send(struct listen_request *rq, const struct reply *r)
@@ -156,6 +173,11 @@ size_t reply_send(struct listen_request *rq, const struct reply *r)
     }
     rq->held = false;
     evhttp_send_reply(req, r->status, phrase, NULL);
+    if (!is_whole(c, req, r->head_only ? 0 : length)) {
+        rq->evhttp = NULL; /* evhttp's to free since the reply */
+        conn_close(c);
+        return 0;
+    }
     conn_flush(c);
     return length;
 }

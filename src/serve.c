@@ -25,7 +25,7 @@ struct serve {
     unsigned in_flight;
     struct route_match match; /* of the request being routed */
     struct assemble_scratch scratch;
-    struct buf line;
+    struct buf problem, line;
 };
 
 static void on_settled(void *arg, struct weir_settled *settled);
@@ -53,6 +53,13 @@ static void leave(struct serve *s)
 {
     __atomic_sub_fetch(&s->options.shared->in_flight, 1, __ATOMIC_RELAXED);
     s->in_flight--;
+}
+
+/* Empties a buffer for its next use, also after one for which memory was out. */
+static void empty(struct buf *b)
+{
+    b->len = 0;
+    b->failed = false;
 }
 
 static void set_state(struct request *q, enum request_state to)
@@ -155,12 +162,29 @@ static size_t answer(struct request *q, const struct assembled *a)
     return reply_send(q->rq, &r);
 }
 
-/* Counts and logs a request that had a fan-out, whatever became of it. */
+/* Counts a request that had a fan-out, and out of those in flight. Before the answer goes out: who
+ * has read it finds it counted. */
+static void count(struct serve *s, struct request *q, const struct weir_settled *settled,
+                  struct access *a)
+{
+    unsigned worker = s->options.worker;
+
+    a->duration_ns = (int64_t)(weir_loop_now(s->options.loop) - q->arrival_ns);
+    metrics_request(q->route->metrics, worker, a->status, a->outcome, a->duration_ns);
+    for (size_t i = 0; i < settled->n; i++) {
+        const struct weir_outcome *o = &settled->outcomes[i];
+
+        metrics_call(q->route->upstreams[i].metrics, worker, o->status, o->started, o->elapsed_ns,
+                     o->connections_opened);
+    }
+    leave(s);
+}
+
+/* Logs it, whatever became of it, when the answer has been handed over. */
 static void account(struct serve *s, struct request *q, const struct weir_settled *settled,
                     struct access *a)
 {
     uint64_t now = weir_loop_now(s->options.loop);
-    unsigned worker = s->options.worker;
 
     a->duration_ns = (int64_t)(now - q->arrival_ns);
     a->request_id = q->request_id;
@@ -170,16 +194,9 @@ static void account(struct serve *s, struct request *q, const struct weir_settle
     a->path = q->path;
     a->site_route = q->route;
     a->settled = settled;
-    metrics_request(q->route->metrics, worker, a->status, a->outcome, a->duration_ns);
     if (settled->status == WEIR_DEADLINE_EXCEEDED)
-        metrics_overrun(s->options.metrics, worker, (int64_t)(now - q->deadline_ns));
-    for (size_t i = 0; i < settled->n; i++) {
-        const struct weir_outcome *o = &settled->outcomes[i];
-
-        metrics_call(q->route->upstreams[i].metrics, worker, o->status, o->started, o->elapsed_ns,
-                     o->connections_opened);
-    }
-    access_log(&s->line, worker, a);
+        metrics_overrun(s->options.metrics, s->options.worker, (int64_t)(now - q->deadline_ns));
+    access_log(&s->line, s->options.worker, a);
 }
 
 static void on_settled(void *arg, struct weir_settled *settled)
@@ -188,28 +205,28 @@ static void on_settled(void *arg, struct weir_settled *settled)
     struct serve *s = q->serve;
     char client_ip[48];
     struct access access = {.status = 499, .outcome = METRICS_CANCELED, .client_ip = client_ip};
-    struct assembled a;
+    struct assembled a = {.status = 0};
 
     set_state(q, REQUEST_SETTLED);
     memcpy(client_ip, listen_request_client_ip(q->rq), sizeof(client_ip));
-    if (settled->status == WEIR_CANCELED) {
-        reply_drop(q->rq);
-    } else if (assemble(&(struct assemble_input){q->route->config, settled, q->request_id,
-                                                 (int64_t)(weir_loop_now(s->options.loop) -
-                                                           q->arrival_ns),
-                                                 q->budget_ns},
-                        &s->scratch, &a)) {
-        access.status = a.status;
-        access.outcome = outcome_of(&a);
-        access.bytes = answer(q, &a);
-    } else {
-        access.status = 503;
-        access.outcome = METRICS_REJECTED;
-        reply_drop(q->rq);
+    if (settled->status != WEIR_CANCELED) {
+        bool ok = assemble(&(struct assemble_input){q->route->config, settled, q->request_id,
+                                                    (int64_t)(weir_loop_now(s->options.loop) -
+                                                              q->arrival_ns),
+                                                    q->budget_ns},
+                           &s->scratch, &a);
+
+        access.status = ok ? a.status : 503;
+        access.outcome = ok ? outcome_of(&a) : METRICS_REJECTED;
+        a.status = ok ? a.status : 0;
     }
+    count(s, q, settled, &access);
+    if (a.status != 0)
+        access.bytes = answer(q, &a);
+    else
+        reply_drop(q->rq); /* the client has gone, or memory is out */
     account(s, q, settled, &access);
     request_free(q);
-    leave(s);
 }
 
 /* Answers at once with a problem, counts and logs it. */
@@ -229,12 +246,10 @@ static void refuse(struct serve *s, struct listen_request *rq, const struct gate
                        .outcome = METRICS_REJECTED};
     struct reply_piece body;
     struct reply r = {.status = refused->status, .pieces = &body, .n_pieces = 1};
-    struct buf *b = &s->scratch.text;
+    struct buf *b = &s->problem;
 
     memcpy(client_ip, listen_request_client_ip(rq), sizeof(client_ip));
-    if (b->cap == 0)
-        buf_init(b, 4096);
-    b->len = 0;
+    empty(b);
     assemble_problem(b, &(struct assemble_problem){.status = refused->status,
                                                    .detail = refused->why,
                                                    .request_id = ids->request_id});
@@ -246,9 +261,13 @@ static void refuse(struct serve *s, struct listen_request *rq, const struct gate
     add_header(&r, "X-Request-Id", ids->request_id);
     add_header(&r, "Allow", refused->status == 405 ? "GET, HEAD" : NULL);
     add_header(&r, "Retry-After", refused->status == 503 ? "1" : NULL);
-    a.bytes = reply_send(rq, &r);
     a.duration_ns = (int64_t)(weir_loop_now(s->options.loop) - arrival);
     metrics_request(series, s->options.worker, a.status, a.outcome, a.duration_ns);
+    if (buf_ok(b))
+        a.bytes = reply_send(rq, &r);
+    else
+        reply_drop(rq);
+    empty(&s->line);
     access_log(&s->line, s->options.worker, &a);
 }
 
@@ -263,6 +282,7 @@ struct serve *serve_new(const struct serve_options *options, struct site *site)
     s->options = *options;
     s->site = site;
     s->unmatched = metrics_route(options->metrics, "unmatched");
+    buf_init(&s->problem, 4096);
     buf_init(&s->line, 64 * 1024);
     return s;
 }
@@ -284,6 +304,7 @@ void serve_free(struct serve *s)
         return;
     site_unref(s->site);
     assemble_scratch_done(&s->scratch);
+    buf_done(&s->problem);
     buf_done(&s->line);
     free(s);
 }

@@ -136,6 +136,7 @@ static void tear_down(struct worker *w)
 
 struct worker *worker_start(const struct worker_options *options)
 {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
     struct worker *w = calloc(1, sizeof(*w));
     sigset_t all, before;
     int error;
@@ -152,7 +153,9 @@ struct worker *worker_start(const struct worker_options *options)
         free(w);
         return NULL;
     }
-    sigfillset(&all); /* signals are the main thread's */
+    sigfillset(&all); /* signals are the main thread's, but for a thread's own faults */
+    for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+        sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&w->thread, NULL, run, w);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -202,13 +205,15 @@ static void change_config(struct worker *w, struct config *config)
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *w = arg;
-    struct config *fresh = __atomic_exchange_n(&w->fresh, NULL, __ATOMIC_ACQ_REL);
-    unsigned orders = __atomic_exchange_n(&w->orders, 0, __ATOMIC_ACQ_REL);
+    struct config *fresh;
+    unsigned orders;
     uint64_t count;
 
     (void)what;
-    if (read(fd, &count, sizeof(count)) < 0)
+    if (read(fd, &count, sizeof(count)) < 0) /* before the look: what comes after it rings again */
         count = 0;
+    fresh = __atomic_exchange_n(&w->fresh, NULL, __ATOMIC_ACQ_REL);
+    orders = __atomic_exchange_n(&w->orders, 0, __ATOMIC_ACQ_REL);
     if (fresh != NULL)
         change_config(w, fresh);
     if (orders & 1u << WORKER_LAST_REPLIES)

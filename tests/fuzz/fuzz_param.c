@@ -63,6 +63,8 @@ static void check_param(const struct route_param *param)
     check_encoded(param);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct route_table *table = route_table_new(&config);

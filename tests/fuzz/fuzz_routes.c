@@ -42,6 +42,8 @@ static void check_accepted(struct config *config)
     route_table_free(table);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf out;

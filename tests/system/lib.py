@@ -24,12 +24,14 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.path.join(ROOT, "build", "release")
 UPSTREAMS = ("profile", "preferences", "activity")
 PR_SET_PDEATHSIG = 1
+ADDR_NO_RANDOMIZE = 0x0040000
 GIVE_UP_S = 20
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _programs = []
 _failures = []
 _folder = None
+randomize = True  # whether programs get random addresses, as usual
 
 
 # ---- checks ----
@@ -128,6 +130,8 @@ class Program:
 
         def prepare():
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if not randomize:
+                _libc.personality(_libc.personality(0xffffffff) | ADDR_NO_RANDOMIZE)
             if max_files is not None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
 

@@ -99,7 +99,7 @@ Test(config_routes, paths)
         {"/{a}{b}", "must be a whole segment"},
         {"/${KEY}", "must be a whole segment"},
         {"/{}", "a parameter's name must be"},
-        {"/{ID}", "a parameter's name must be"},
+        {"/{_id}", "a parameter's name must be"},
         {"/{1d}", "a parameter's name must be"},
         {"/{a-b}", "a parameter's name must be"},
         {"/{a}/{a}", "{a} stands in it twice"},

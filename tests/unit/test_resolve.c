@@ -103,8 +103,14 @@ Test(resolve, localhost_is_found_by_the_system, .timeout = 30)
 {
     struct raw_server *server = raw_server_new(reply_ok, NULL);
     struct weir_upstream *upstream;
+    struct addrinfo *known = NULL;
     struct bench bench;
 
+    if (getaddrinfo("localhost", NULL, NULL, &known) != 0) {
+        raw_server_free(server);
+        cr_skip("this system does not know localhost: it has no /etc/hosts");
+    }
+    freeaddrinfo(known);
     bench_init(&bench, NULL);
     upstream = named(&bench, "localhost", server);
     cr_expect_eq(get_status(&bench, upstream), WEIR_OK);
