@@ -1,4 +1,5 @@
 #include "buf.h"
+#include "plain.h"
 #include "utf8.h"
 
 #include <stdarg.h>
@@ -10,12 +11,6 @@
 #define U64_DIGITS 20
 
 static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
-
-/* Bytes that stand in a JSON string as they are: printable ASCII but quote and backslash. */
-static inline bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -72,24 +67,32 @@ bool buf_reserve(struct buf *b, size_t n)
     return grow(b, b->len + n);
 }
 
-void buf_add(struct buf *b, const void *data, size_t len)
+/* Where n more bytes go, or NULL when they find no room. */
+static inline char *room_for(struct buf *b, size_t n)
 {
-    if (!len || !buf_reserve(b, len))
-        return;
-    memcpy(b->data + b->len, data, len);
-    b->len += len;
+    if ((b->failed || n > b->cap - b->len || n > b->max - b->len) && !buf_reserve(b, n))
+        return NULL;
+    return b->data + b->len;
 }
 
-void buf_str(struct buf *b, const char *s)
+void buf_add(struct buf *b, const void *data, size_t len)
 {
-    buf_add(b, s, strlen(s));
+    char *room = len ? room_for(b, len) : NULL;
+
+    if (!room)
+        return;
+    memcpy(room, data, len);
+    b->len += len;
 }
 
 void buf_char(struct buf *b, char c)
 {
-    if (!buf_reserve(b, 1))
+    char *room = room_for(b, 1);
+
+    if (!room)
         return;
-    b->data[b->len++] = c;
+    *room = c;
+    b->len++;
 }
 
 /* Writes v so that it ends before end, with at least width digits; returns where it starts. */
@@ -188,18 +191,15 @@ static void add_escape(struct buf *b, unsigned char c)
 /* How many bytes from the start go into a JSON string unchanged. */
 static size_t clean_run(const unsigned char *s, size_t len)
 {
-    size_t i = 0;
+    const unsigned char *p = s, *end = s + len;
+    size_t n;
 
-    while (i < len) {
-        size_t n = 1;
-
-        if (!is_plain(s[i]))
-            n = s[i] < 0x80 ? 0 : utf8_sequence(s + i, len - i);
-        if (!n)
-            break;
-        i += n;
-    }
-    return i;
+    do {
+        p = plain_skip(p, end);
+        n = p < end && *p >= 0x80 ? utf8_sequence(p, (size_t)(end - p)) : 0;
+        p += n;
+    } while (n);
+    return (size_t)(p - s);
 }
 
 void buf_json_string(struct buf *b, const char *s, size_t len)

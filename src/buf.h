@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
     char *data; /* not NUL-terminated unless buf_cstr was asked */
@@ -26,7 +27,11 @@ bool buf_ok(const struct buf *b);
 bool buf_reserve(struct buf *b, size_t n);
 
 void buf_add(struct buf *b, const void *data, size_t len);
-void buf_str(struct buf *b, const char *s);
+/* Inline, so that the length of a literal is known when compiled. */
+static inline void buf_str(struct buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
 void buf_char(struct buf *b, char c);
 void buf_u64(struct buf *b, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);

@@ -48,7 +48,7 @@ struct config_route {
 };
 
 #define CONFIG_MAX_PARAMS 16
-#define CONFIG_MAX_UPSTREAMS 64 /* of one route */
+#define CONFIG_MAX_UPSTREAMS 1024 /* of one route */
 
 struct config_address {
     char *text; /* as given */

@@ -32,9 +32,14 @@ int fetch_answer_status(const struct fetch_answer *answer)
     return answer->status >= 200 ? answer->status : 0;
 }
 
+/* Ends the reading. An answer whose status already says no is refused for that, however it goes on. */
 static bool refuse(struct fetch_answer *answer, enum weir_status verdict)
 {
-    answer->verdict = verdict;
+    bool about_body =
+        verdict == WEIR_HTTP_RESPONSE_BODY_SIZE || verdict == WEIR_HTTP_RESPONSE_CONTENT_CODING;
+
+    answer->verdict =
+        about_body && (answer->status < 200 || answer->status > 299) ? WEIR_BAD_STATUS : verdict;
     return false;
 }
 
@@ -66,14 +71,24 @@ static bool take_status_line(struct fetch_answer *answer, const char *line, size
     return true;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_blank_or_end(char c)
+{
+    return is_blank(c) || c == '\r' || c == '\n';
+}
+
 /* The value of a header line without the white space around it. */
 static struct text value_of(const char *line, size_t len, size_t name_len)
 {
     struct text value = {line + name_len, len - name_len};
 
-    while (value.len && strchr(" \t", value.at[0]))
+    while (value.len && is_blank(value.at[0]))
         value.at++, value.len--;
-    while (value.len && strchr(" \t\r\n", value.at[value.len - 1]))
+    while (value.len && is_blank_or_end(value.at[value.len - 1]))
         value.len--;
     return value;
 }

@@ -39,8 +39,14 @@ static inline bool gate_is(char c, unsigned classes)
     return gate_classes[(unsigned char)c] & classes;
 }
 
+/* Whether len bytes are those of a word, compared without case. */
+bool gate_same(const char *bytes, const char *word, size_t len);
+
 /* Whether a span is that word, compared without case. */
-bool gate_span_is(const struct gate_span *span, const char *word, size_t len);
+static inline bool gate_span_is(const struct gate_span *span, const char *word, size_t len)
+{
+    return span->len == len && gate_same(span->at, word, len);
+}
 
 /* Whether bytes are a host with an optional port, as in Host and in an absolute-form target. */
 bool gate_authority_ok(const char *s, size_t len);

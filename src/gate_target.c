@@ -7,12 +7,10 @@ static inline char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-bool gate_span_is(const struct gate_span *span, const char *word, size_t len)
+bool gate_same(const char *bytes, const char *word, size_t len)
 {
-    if (span->len != len)
-        return false;
     for (size_t i = 0; i < len; i++) {
-        if (lower(span->at[i]) != lower(word[i]))
+        if (lower(bytes[i]) != lower(word[i]))
             return false;
     }
     return true;

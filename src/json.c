@@ -1,13 +1,10 @@
 #include "json.h"
+#include "plain.h"
 #include "utf8.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 typedef const unsigned char *cursor;
 
@@ -40,42 +37,10 @@ static inline bool is_space(unsigned char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-static inline bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-#ifdef __SSE2__
-/* Bit i is set when byte i may not simply be passed over inside a string. */
-static inline unsigned special_bytes(__m128i v)
-{
-    __m128i low_or_high = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* signed: 0x80 and up too */
-    __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-    __m128i backslash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(low_or_high, _mm_or_si128(quote, backslash)));
-}
-#endif
-
-/* The first byte from p on that is not plain ASCII text of a string. */
-static inline cursor skip_plain(cursor p, cursor end)
-{
-#ifdef __SSE2__
-    while (end - p >= 16) {
-        unsigned special = special_bytes(_mm_loadu_si128((const __m128i *)(const void *)p));
-
-        if (special)
-            return p + __builtin_ctz(special);
-        p += 16;
-    }
-#endif
-    while (p < end && is_plain(*p))
-        p++;
-    return p;
-}
-
+/* The first byte behind the line end or blank at p that is not white space. */
 static cursor skip_indent(cursor p, cursor end)
 {
+    p++;
 #ifdef __SSE2__
     while (end - p >= 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -94,12 +59,14 @@ static cursor skip_indent(cursor p, cursor end)
     return p;
 }
 
-/* The first byte from p on that is not white space. */
+/* The first byte from p on that is not white space; mostly there is none, or one blank. */
 static inline cursor skip_space(cursor p, cursor end)
 {
-    if (p<end && * p> ' ')
+    if (p == end || *p > ' ')
         return p;
-    return skip_indent(p, end);
+    if (end - p > 1 && *p == ' ' && p[1] > ' ')
+        return p + 1;
+    return is_space(*p) ? skip_indent(p, end) : p;
 }
 
 /* Past the escape whose backslash stands at p, or NULL. */
@@ -130,19 +97,24 @@ static inline cursor skip_utf8(cursor p, cursor end)
     return p;
 }
 
-/* Past the string whose opening quote stands at p, or NULL. */
-static inline cursor string(cursor p, cursor end)
+/* Past the rest of a string, from a byte on that is not plain, or NULL. */
+static cursor string_rest(cursor p, cursor end)
 {
-    p++;
-    while (p) {
-        p = skip_plain(p, end);
-        if (p == end || *p < 0x20)
-            return NULL;
+    while (p && p < end && *p >= 0x20) {
         if (*p == '"')
             return p + 1;
         p = *p == '\\' ? escape(p, end) : skip_utf8(p, end);
+        if (p)
+            p = plain_skip(p, end);
     }
     return NULL;
+}
+
+/* Past the string whose opening quote stands at p, or NULL. */
+static inline cursor string(cursor p, cursor end)
+{
+    p = plain_skip(p + 1, end);
+    return p < end && *p == '"' ? p + 1 : string_rest(p, end);
 }
 
 /* Past one or more digits, or NULL when there is none. */

@@ -148,7 +148,7 @@ static void give_up(struct conn *c)
 {
     if (bufferevent_getfd(c->bev) < 0)
         bufferevent_free(c->bev); /* it was forgotten */
-    else if (bufferevent_get_enabled(c->bev) & EV_WRITE)
+    else
         bufferevent_setfd(c->bev, -1); /* so early evhttp closes the descriptor itself */
     bufferevent_decref(c->bev);
     free(c);

@@ -85,38 +85,6 @@ void conn_adopt(struct conn *c)
     set_state(c, CONN_IDLE);
 }
 
-/* Keeps bytes for later, behind those kept already; false when memory is out. */
-static bool keep(struct conn *c, const char *bytes, size_t len)
-{
-    size_t cap = c->in_cap ? c->in_cap : 512;
-    char *grown;
-
-    while (cap < c->in_len + len)
-        cap *= 2;
-    if (cap != c->in_cap) {
-        grown = realloc(c->in, cap);
-        if (grown == NULL)
-            return false;
-        c->in = grown;
-        c->in_cap = cap;
-    }
-    memcpy(c->in + c->in_len, bytes, len);
-    c->in_len += len;
-    return true;
-}
-
-static void drop_kept(struct conn *c, size_t used)
-{
-    c->in_len -= used;
-    if (c->in_len > 0) {
-        memmove(c->in, c->in + used, c->in_len);
-        return;
-    }
-    free(c->in);
-    c->in = NULL;
-    c->in_cap = 0;
-}
-
 /* Has evhttp make its request object for a head that the gate has judged. */
 static bool feed_evhttp(struct conn *c, bool keep_alive, unsigned minor)
 {
@@ -196,7 +164,7 @@ static void take_bytes(struct conn *c, const char *bytes, size_t len)
 
     if (c->state == CONN_DEAD || used == len)
         return;
-    if (!keep(c, bytes + used, len - used)) {
+    if (!conn_keep(c, bytes + used, len - used)) {
         conn_close(c);
         return;
     }
@@ -206,7 +174,7 @@ static void take_bytes(struct conn *c, const char *bytes, size_t len)
     } else if (waits) {
         used = judge(c, c->in, c->in_len);
         if (used > 0)
-            drop_kept(c, used);
+            conn_drop_kept(c, used);
     }
     if (c->state != CONN_DEAD)
         set_reading(c);
@@ -256,7 +224,7 @@ static void on_timeout(void *arg)
     }
     memset(&c->listen->head, 0, offsetof(struct gate_head, headers));
     c->listen->head.n_headers = 0;
-    drop_kept(c, c->in_len);
+    conn_drop_kept(c, c->in_len);
     hand_over(c, &slow);
 }
 
@@ -276,7 +244,8 @@ static void reply_done(struct conn *c)
     c->rq.evhttp = NULL;
     if (close)
         c->bev = NULL; /* evhttp has freed its side and shut down the sending direction */
-    if ((close && !c->rq.linger) || c->read_eof) {
+    /* Closing on unread input would reset the connection, and the kernel drop what it has not sent. */
+    if (c->read_eof || (close && !c->rq.linger && !conn_has_input(c))) {
         conn_close(c);
         return;
     }
@@ -295,7 +264,7 @@ static void on_advance(void *arg)
         return;
     used = judge(c, c->in, c->in_len);
     if (used > 0)
-        drop_kept(c, used);
+        conn_drop_kept(c, used);
     if (c->state != CONN_DEAD)
         set_reading(c);
 }
@@ -335,10 +304,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 void conn_close_idle(struct conn *c)
 {
     uint64_t until = weir_loop_now(c->listen->loop) + NEWCOMER_NS;
-    char byte;
 
-    if (c->state != CONN_IDLE || c->in_len > 0 ||
-        recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+    if (c->state != CONN_IDLE || conn_has_input(c))
         return;
     if (c->served > 0)
         conn_close(c);

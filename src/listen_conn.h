@@ -1,4 +1,4 @@
-/* One client connection: shared between listen.c, listen_conn.c and reply.c only. */
+/* One client connection: shared between listen*.c and reply.c only. */
 #ifndef LISTEN_CONN_H
 #define LISTEN_CONN_H
 
@@ -72,9 +72,8 @@ struct listen {
     struct weir_timer resume; /* accepts again after descriptors or memory ran out */
     struct listen_reserve reserve;
     struct weir_task bury, stop;
-    unsigned stop_turns; /* left until the listening socket is closed */
+    unsigned n_connections, stop_turns; /* turns left until the listening socket is closed */
     bool close_after_reply;
-    unsigned n_connections;
     char *scratch; /* what one read brings */
     size_t scratch_size;
     struct gate_head head; /* of the request being handed over */
@@ -86,6 +85,11 @@ struct listen {
 
 /* Takes a connection accepted by evhttp away from evhttp's own I/O. */
 void conn_adopt(struct conn *conn);
+/* Bytes for later, behind those kept already (false when memory is out); the first of them are used
+ * up; whether the client has sent more than has been handed on. */
+bool conn_keep(struct conn *conn, const char *bytes, size_t len);
+void conn_drop_kept(struct conn *conn, size_t used);
+bool conn_has_input(const struct conn *conn);
 /* Notes the client's address; "" when there is none. */
 void conn_find_client(struct conn *conn);
 /* Sends what evhttp has put out; ends or continues the connection when all is gone. */

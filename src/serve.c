@@ -196,6 +196,7 @@ static void account(struct serve *s, struct request *q, const struct weir_settle
     a->settled = settled;
     if (settled->status == WEIR_DEADLINE_EXCEEDED)
         metrics_overrun(s->options.metrics, s->options.worker, (int64_t)(now - q->deadline_ns));
+    empty(&s->line);
     access_log(&s->line, s->options.worker, a);
 }
 
@@ -210,11 +211,10 @@ static void on_settled(void *arg, struct weir_settled *settled)
     set_state(q, REQUEST_SETTLED);
     memcpy(client_ip, listen_request_client_ip(q->rq), sizeof(client_ip));
     if (settled->status != WEIR_CANCELED) {
-        bool ok = assemble(&(struct assemble_input){q->route->config, settled, q->request_id,
-                                                    (int64_t)(weir_loop_now(s->options.loop) -
-                                                              q->arrival_ns),
-                                                    q->budget_ns},
-                           &s->scratch, &a);
+        int64_t elapsed_ns = (int64_t)(weir_loop_now(s->options.loop) - q->arrival_ns);
+        struct assemble_input in = {q->route->config, settled, q->request_id, elapsed_ns,
+                                    q->budget_ns};
+        bool ok = assemble(&in, &s->scratch, &a);
 
         access.status = ok ? a.status : 503;
         access.outcome = ok ? outcome_of(&a) : METRICS_REJECTED;

@@ -61,7 +61,8 @@ static void print_counts(const struct load_counts *n)
         {"partial", n->partial},   {"left", n->left},           {"lost", n->lost},
         {"broken", n->broken},     {"garbled", n->garbled},     {"unsent", n->unsent},
         {"not_json", n->not_json}, {"retried", n->retried},     {"all_sent", n->all_sent},
-        {"opened", n->opened},     {"open_peak", n->open_peak},
+        {"opened", n->opened},     {"open_peak", n->open_peak}, {"failed_early", n->failed_early},
+        {"stray", n->stray},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -15,9 +15,11 @@ struct load_counts {
     uint64_t complete, partial; /* of the 200s, by Weir-Complete */
     uint64_t not_json;          /* answered with something that is no JSON object */
     uint64_t statuses[LOAD_STATUSES];
-    uint64_t in_window;               /* answers that came while it was measured */
-    uint64_t all_sent;                /* with the warm-up */
-    uint64_t retried;                 /* the server had closed an idle connection meanwhile */
+    uint64_t failed_early; /* in the warm-up: lost, broken or garbled */
+    uint64_t stray;        /* idle connections on which something came that nobody asked for */
+    uint64_t in_window;    /* answers that came while it was measured */
+    uint64_t all_sent;     /* with the warm-up */
+    uint64_t retried;      /* the server had closed an idle connection meanwhile */
     uint64_t opened, open, open_peak; /* connections, with the warm-up */
     uint64_t in_flight;
     struct load_histogram latency; /* from when it was due to its answer, or to being given up */

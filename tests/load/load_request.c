@@ -6,8 +6,8 @@
  *   - its client leaves, or its answer is too late and given up (load_request_expire)
  *   - the connection breaks, or what comes is no answer (on_broken, drop). When the server closed
  * an idle connection just before we used it, the request is sent again, once, on a new one.
- * Connections that died are freed at the end of the loop's turn, since an event later in it may
- * name them.
+ * Connections that died are freed at the end of the loop's turn: an event later in it may name
+ * them.
  */
 #include "load_request.h"
 #include "clock.h"
@@ -44,6 +44,8 @@ static void drop(struct load_crowd *crowd, struct load_conn *c, uint64_t *count)
 {
     if (c->request.measured)
         (*count)++;
+    else
+        crowd->counts->failed_early += count != &crowd->counts->left;
     detach(crowd, c);
     bury(crowd, c);
 }
@@ -99,7 +101,7 @@ static void ask(struct load_crowd *crowd, const struct load_request *request, bo
     if (c != NULL)
         TAILQ_REMOVE(&crowd->idle, c, link);
     else
-        c = open_one(e);
+        c = open_one(crowd);
     if (c == NULL) {
         crowd->counts->unsent += request->measured;
         return;
@@ -180,6 +182,16 @@ uint64_t load_request_next(const struct load_crowd *crowd)
     return next;
 }
 
+/* An idle connection was closed by the server, or it sends what nobody asked for. */
+static void on_idle_event(struct load_crowd *crowd, struct load_conn *c)
+{
+    c->len = 0;
+    load_conn_receive(c);
+    crowd->counts->stray += c->len > 0;
+    TAILQ_REMOVE(&crowd->idle, c, link);
+    bury(crowd, c);
+}
+
 void load_request_event(struct load_crowd *crowd, struct load_conn *c, uint32_t events)
 {
     enum load_conn_news news = LOAD_CONN_NOTHING;
@@ -200,11 +212,8 @@ void load_request_event(struct load_crowd *crowd, struct load_conn *c, uint32_t 
         news = load_conn_receive(c);
         break;
     case LOAD_CONN_IDLE:
-        c->len = 0;
-        if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
-            TAILQ_REMOVE(&crowd->idle, c, link);
-            bury(crowd, c);
-        }
+        if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0)
+            on_idle_event(crowd, c);
         return;
     }
     if (news == LOAD_CONN_ANSWER)

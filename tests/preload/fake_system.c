@@ -1,7 +1,7 @@
 /*
  * Put before the system's own by LD_PRELOAD, for tests:
- * - names: those that end in ".hangs" are never resolved, in ".missing" do not exist, in ".here" are
- *   127.0.0.1; all others are as ever
+ * - names: those that end in ".hangs" are never resolved, in ".missing" do not exist, in ".here"
+ * are 127.0.0.1; all others are as ever
  * - while the file that FAKE_STUCK names exists, every thread but the first hangs when it accepts
  */
 #include <dlfcn.h>

@@ -3,11 +3,13 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 TestSuite(connections, .timeout = 90);
@@ -108,19 +110,63 @@ Test(connections, all_pipelined_requests_are_answered)
     trio_stop(&t);
 }
 
-Test(connections, a_long_answer_after_a_refusal)
+/* A route "/long" whose answers have at least so many bytes. */
+static const char *long_document(int bytes)
 {
-    static char document[8192];
-    const char *settings[] = {"WEIR_WORKERS=1", NULL};
-    struct response r;
-    struct stage s;
+    static char document[1024 * 1024];
 
     snprintf(document, sizeof(document),
              "{\"routes\":[{\"path\":\"/long\",\"upstreams\":{"
              "\"profile\":{\"url\":\"${WEIR_PROFILE_URL}/users/1/profile\"},"
-             "\"other\":{\"url\":\"${WEIR_ACTIVITY_URL}/nowhere\",\"default\":\"%06000d\"}}}]}",
-             0);
-    stage_start(&s, document, settings);
+             "\"other\":{\"url\":\"${WEIR_ACTIVITY_URL}/nowhere\",\"default\":\"%0*d\"}}}]}",
+             bytes, 0);
+    return document;
+}
+
+/* A connection that takes little at a time. */
+static int connect_narrow(unsigned port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM, 0), size = 8192;
+
+    cr_assert(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) == 0);
+    cr_assert(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    return fd;
+}
+
+Test(connections, the_last_answer_survives_what_is_pipelined_behind_it)
+{
+    static char text[100 + 2000 * sizeof(ASK)] =
+        "GET /long HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+    size_t len = strlen(text);
+    struct response r;
+    struct stage s;
+    int fd;
+
+    for (int i = 0; i < 2000; i++, len += sizeof(ASK) - 1)
+        memcpy(text + len, ASK, sizeof(ASK));
+    stage_start(&s, long_document(700000), NULL);
+    fd = connect_narrow(s.trio.weir.port);
+    cr_assert(client_send(fd, text, len));
+    cr_assert(process_wait_line(s.trio.weir.process, "\"path\":\"/long\"", 1, 10000) != NULL);
+    cr_expect(client_read(fd, &r, 10000, false), "%zu bytes came", r.body_len);
+    cr_expect(r.status == 200 && r.body_len > 700000, "%d, %zu bytes", r.status, r.body_len);
+    cr_expect_str_eq(response_header(&r, "Connection"), "close");
+    response_done(&r);
+    cr_expect(client_sees_close(fd, 10000));
+    close(fd);
+    stage_stop(&s);
+}
+
+Test(connections, a_long_answer_after_a_refusal)
+{
+    const char *settings[] = {"WEIR_WORKERS=1", NULL};
+    struct response r;
+    struct stage s;
+
+    stage_start(&s, long_document(6000), settings);
     stage_get(&s, "/nowhere", NULL, &r);
     cr_expect(r.status == 404);
     response_done(&r);

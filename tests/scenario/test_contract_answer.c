@@ -56,9 +56,9 @@ Test(contract_answer, to_the_last_byte)
 static const struct {
     const char *spec;
     int status; /* 0: none */
-} told[] = {{"hang", 0},         {"reset", 0},       {"garbage", 0}, {"status=503", 503},
-            {"status=404", 404}, {"status=204", 204}, {"cut", 200},   {"big=2MiB", 200},
-            {"drip=1B/1s", 200}};
+} told[] = {{"hang", 0},         {"reset", 0},        {"garbage", 0},
+            {"status=503", 503}, {"status=404", 404}, {"status=204", 204},
+            {"cut", 200},        {"big=2MiB", 200},   {"drip=1B/1s", 200}};
 
 Test(contract_answer, an_error_has_these_members_and_the_status_if_there_was_one)
 {
@@ -77,7 +77,8 @@ Test(contract_answer, an_error_has_these_members_and_the_status_if_there_was_one
                        told[i].spec);
         cr_assert(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "errors")) == 1, "%s", told[i].spec);
         error = cJSON_GetArrayItem(cJSON_GetObjectItem(doc, "errors"), 0);
-        expect_members(error, told[i].status ? "upstream,code,status,message" : "upstream,code,message",
+        expect_members(error,
+                       told[i].status ? "upstream,code,status,message" : "upstream,code,message",
                        told[i].spec);
         if (told[i].status)
             cr_expect(cJSON_GetObjectItem(error, "status")->valueint == told[i].status, "%s: %s",
@@ -92,7 +93,8 @@ Test(contract_answer, an_error_has_these_members_and_the_status_if_there_was_one
 }
 
 /* Documents whose upstreams fail in their ways; one route is asked, "/x". */
-#define ROUTE(upstreams) "{\"routes\":[{\"path\":\"/x\",\"budget\":\"400ms\",\"upstreams\":{" upstreams "}}]}"
+#define ROUTE(upstreams)                                                                           \
+    "{\"routes\":[{\"path\":\"/x\",\"budget\":\"400ms\",\"upstreams\":{" upstreams "}}]}"
 #define HANGS "\"url\":\"${WEIR_PROFILE_URL}/hang\""
 #define GOOD  "\"url\":\"${WEIR_PREFERENCES_URL}/good\""
 #define GONE  "\"url\":\"${WEIR_ACTIVITY_URL}/gone\"" /* 410 */
@@ -104,19 +106,38 @@ static const struct whole {
     const char *upstream, *code; /* to blame; or, with 200, */
     const char *data;
     double least_ms, most_ms; /* counted from a little after the request was sent */
-    const char *text; /* which stands in the answer too, or NULL */
+    const char *text;         /* which stands in the answer too, or NULL */
 } wholes[] = {
-    {"own timeout of a required one", ROUTE("\"b\":{" GOOD "},\"a\":{" HANGS ",\"required\":true,\"timeout\":\"80ms\"},\"c\":{" HANGS "}"), 504, "a", "http_response_timeout", NULL, 50, 350, "no answer within 80 ms"},
-    {"own timeout of another", ROUTE("\"b\":{" GOOD "},\"a\":{" HANGS ",\"timeout\":\"80ms\"}"), 200, NULL, NULL, "{\"b\":[1],\"a\":null}", 50, 350, "no answer within 80 ms"},
-    {"default in place of null", ROUTE("\"z\":{" DEAD ",\"default\":{\"k\":[1.10,9007199254740993]}},\"b\":{" GOOD ",\"default\":0},\"a\":{" DEAD "}"), 200, NULL, NULL, "{\"z\":{\"k\":[1.10,9007199254740993]},\"b\":[1],\"a\":null}", 0, 350, NULL},
-    {"a default is not delivered", ROUTE("\"a\":{" DEAD ",\"default\":[]},\"b\":{" GONE ",\"default\":{}}"), 502, "a", "connection_refused", NULL, 0, 350, NULL},
-    {"none delivered, none of them for time", ROUTE("\"a\":{" GONE "},\"b\":{" DEAD "}"), 502, "a", "bad_status", NULL, 0, 350, NULL},
-    {"none delivered, one for time", ROUTE("\"a\":{" DEAD "},\"b\":{" HANGS "}"), 504, "b", "http_response_timeout", NULL, 300, 900, NULL},
-    {"none delivered, one for its own time", ROUTE("\"a\":{" DEAD "},\"b\":{" HANGS ",\"timeout\":\"50ms\",\"default\":1}"), 504, "b", "http_response_timeout", NULL, 30, 350, NULL},
-    {"the shared deadline", ROUTE("\"b\":{" GOOD "},\"a\":{" HANGS ",\"required\":true}"), 504, "a", "http_response_timeout", NULL, 300, 900, NULL},
-    {"passed on from a required one", ROUTE("\"b\":{" HANGS "},\"a\":{" GONE ",\"required\":true,\"default\":1}"), 410, "a", "bad_status", NULL, 0, 350, NULL},
-    {"not passed on from another", ROUTE("\"b\":{" GOOD "},\"a\":{" GONE "}"), 200, NULL, NULL, "{\"b\":[1],\"a\":null}", 0, 350, NULL},
-    {"the first of two required ones", ROUTE("\"b\":{" HANGS ",\"required\":true},\"a\":{" GONE ",\"required\":true}"), 410, "a", "bad_status", NULL, 0, 350, NULL},
+    {"own timeout of a required one",
+     ROUTE("\"b\":{" GOOD "},\"a\":{" HANGS ",\"required\":true,\"timeout\":\"80ms\"},\"c\":{" HANGS
+           "}"),
+     504, "a", "http_response_timeout", NULL, 50, 350, "no answer within 80 ms"},
+    {"own timeout of another", ROUTE("\"b\":{" GOOD "},\"a\":{" HANGS ",\"timeout\":\"80ms\"}"),
+     200, NULL, NULL, "{\"b\":[1],\"a\":null}", 50, 350, "no answer within 80 ms"},
+    {"default in place of null",
+     ROUTE("\"z\":{" DEAD ",\"default\":{\"k\":[1.10,9007199254740993]}},\"b\":{" GOOD
+           ",\"default\":0},\"a\":{" DEAD "}"),
+     200, NULL, NULL, "{\"z\":{\"k\":[1.10,9007199254740993]},\"b\":[1],\"a\":null}", 0, 350, NULL},
+    {"a default is not delivered",
+     ROUTE("\"a\":{" DEAD ",\"default\":[]},\"b\":{" GONE ",\"default\":{}}"), 502, "a",
+     "connection_refused", NULL, 0, 350, NULL},
+    {"none delivered, none of them for time", ROUTE("\"a\":{" GONE "},\"b\":{" DEAD "}"), 502, "a",
+     "bad_status", NULL, 0, 350, NULL},
+    {"none delivered, one for time", ROUTE("\"a\":{" DEAD "},\"b\":{" HANGS "}"), 504, "b",
+     "http_response_timeout", NULL, 300, 900, NULL},
+    {"none delivered, one for its own time",
+     ROUTE("\"a\":{" DEAD "},\"b\":{" HANGS ",\"timeout\":\"50ms\",\"default\":1}"), 504, "b",
+     "http_response_timeout", NULL, 30, 350, NULL},
+    {"the shared deadline", ROUTE("\"b\":{" GOOD "},\"a\":{" HANGS ",\"required\":true}"), 504, "a",
+     "http_response_timeout", NULL, 300, 900, NULL},
+    {"passed on from a required one",
+     ROUTE("\"b\":{" HANGS "},\"a\":{" GONE ",\"required\":true,\"default\":1}"), 410, "a",
+     "bad_status", NULL, 0, 350, NULL},
+    {"not passed on from another", ROUTE("\"b\":{" GOOD "},\"a\":{" GONE "}"), 200, NULL, NULL,
+     "{\"b\":[1],\"a\":null}", 0, 350, NULL},
+    {"the first of two required ones",
+     ROUTE("\"b\":{" HANGS ",\"required\":true},\"a\":{" GONE ",\"required\":true}"), 410, "a",
+     "bad_status", NULL, 0, 350, NULL},
 };
 
 static void expect_whole(const struct whole *w, struct response *r)
@@ -148,7 +169,8 @@ Test(contract_answer, status_of_the_whole)
         struct response r;
 
         stage_start(&s, wholes[i].document, NULL);
-        weir_mock_answer(s.trio.profile, "/hang", &(struct weir_mock_answer){.head_after_ms = 30000});
+        weir_mock_answer(s.trio.profile, "/hang",
+                         &(struct weir_mock_answer){.head_after_ms = 30000});
         weir_mock_answer(s.trio.preferences, "/good", &(struct weir_mock_answer){.body = "[1]"});
         weir_mock_answer(s.trio.activity, "/gone", &(struct weir_mock_answer){.status = 410});
         stage_get(&s, "/x", NULL, &r);
@@ -226,8 +248,10 @@ Test(contract_answer, refusals_are_problems)
 static void header_names(const struct response *r, char *names, size_t size)
 {
     names[0] = '\0';
-    for (const char *p = strstr(r->head, "\r\n"); p != NULL && p[2] != '\r'; p = strstr(p + 2, "\r\n"))
-        snprintf(names + strlen(names), size - strlen(names), "%.*s,", (int)strcspn(p + 2, ":"), p + 2);
+    for (const char *p = strstr(r->head, "\r\n"); p != NULL && p[2] != '\r';
+         p = strstr(p + 2, "\r\n"))
+        snprintf(names + strlen(names), size - strlen(names), "%.*s,", (int)strcspn(p + 2, ":"),
+                 p + 2);
 }
 
 Test(contract_answer, head_is_get_without_the_body)
@@ -236,15 +260,18 @@ Test(contract_answer, head_is_get_without_the_body)
     struct trio t;
 
     trio_start(&t, (const char *const[]){"WEIR_BUDGET=150ms", NULL});
-    weir_mock_answer(t.profile, "/users/hang/profile", &(struct weir_mock_answer){.head_after_ms = 30000});
+    weir_mock_answer(t.profile, "/users/hang/profile",
+                     &(struct weir_mock_answer){.head_after_ms = 30000});
     for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
         struct response get, head;
         char text[128], names[2][512];
         int fd;
 
         cr_assert(client_get(t.weir.port, paths[i], "X-Request-Id: abc\r\n", &get, 5000));
-        snprintf(text, sizeof(text), "HEAD %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
-                                     "X-Request-Id: abc\r\n\r\n", paths[i]);
+        snprintf(text, sizeof(text),
+                 "HEAD %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
+                 "X-Request-Id: abc\r\n\r\n",
+                 paths[i]);
         fd = client_connect(t.weir.port);
         cr_assert(client_say(fd, text) && client_read(fd, &head, 5000, true), "%s", paths[i]);
         cr_expect(client_sees_close(fd, 5000), "%s: a body came", paths[i]);
@@ -255,7 +282,8 @@ Test(contract_answer, head_is_get_without_the_body)
         cr_expect_str_eq(names[1], names[0], "%s", paths[i]);
         /* elapsed_ms may have a digit more or less */
         cr_expect(labs(strtol(response_header(&head, "Content-Length"), NULL, 10) -
-                       (long)get.body_len) <= 3, "%s: Content-Length", paths[i]);
+                       (long)get.body_len) <= 3,
+                  "%s: Content-Length", paths[i]);
         response_done(&get);
         response_done(&head);
     }
@@ -274,7 +302,8 @@ Test(contract_answer, server_timing_names_every_upstream_and_what_became_of_it)
     trio_get(&t, &r);
     cr_expect(sscanf(response_header(&r, "Server-Timing"),
                      "profile;dur=%lf, preferences;dur=%lf, activity;dur=%lf;"
-                     "desc=\"http_response_timeout\"%n", &ms[0], &ms[1], &ms[2], &end) == 3,
+                     "desc=\"http_response_timeout\"%n",
+                     &ms[0], &ms[1], &ms[2], &end) == 3,
               "%s", response_header(&r, "Server-Timing"));
     cr_expect(end > 0 && r.value[end] == '\0', "%s", r.value);
     cr_expect(ms[0] > 0 && ms[0] < 150 && ms[1] > 0 && ms[2] >= 149 && ms[2] < 400, "%s", r.value);
@@ -308,7 +337,8 @@ Test(contract_answer, server_timing_can_be_hidden)
     trio_stop(&t);
 }
 
-/* Every one of a pipeline has a budget of its own, from when the answer before it was handed over. */
+/* Every one of a pipeline has a budget of its own, from when the answer before it was handed over.
+ */
 Test(contract_answer, the_budget_of_a_pipelined_request_begins_when_its_turn_comes)
 {
     struct trio t;

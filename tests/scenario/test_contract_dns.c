@@ -1,4 +1,5 @@
-/* Names that hang, fail or come good: nobody waits but who asked for them. And a loop that is stuck. */
+/* Names that hang, fail or come good: nobody waits but who asked for them. And a loop that is
+ * stuck. */
 #include "stage.h"
 
 #include <criterion/criterion.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifdef WEIR_FAKE_SYSTEM /* the path of tests/preload/fake_system.c, compiled */
 
 TestSuite(contract_dns, .timeout = 60);
 
@@ -25,18 +25,30 @@ static void allow_preload(void)
 }
 
 /* A document whose upstreams differ in their names only; %u is the port that answers. */
-#define UP(name, host, more) "\"" name "\":{\"url\":\"http://" host ":%u/p\"" more "}"
+#define UP(name, host, more)   "\"" name "\":{\"url\":\"http://" host ":%u/p\"" more "}"
 #define ROUTE(path, upstreams) "{\"path\":\"" path "\",\"upstreams\":{" upstreams "}}"
 
 static const char routes[] =
-    "{\"routes\":["
-    ROUTE("/hangs", UP("a", "one.hangs", "") "," UP("b", "127.0.0.1", "")) ","
-    ROUTE("/required", UP("a", "two.hangs", ",\"required\":true") "," UP("b", "127.0.0.1", "")) ","
-    ROUTE("/own", UP("a", "two.hangs", ",\"timeout\":\"60ms\"") "," UP("b", "127.0.0.1", "")) ","
-    ROUTE("/missing", UP("a", "one.missing", "") "," UP("b", "127.0.0.1", "")) ","
-    ROUTE("/none", UP("a", "one.missing", ",\"required\":true")) ","
-    ROUTE("/here", UP("a", "name.here", "") "," UP("b", "127.0.0.1", ""))
-    "]}";
+    "{\"routes\":[" ROUTE("/hangs", UP("a", "one.hangs", "") "," UP("b", "127.0.0.1", "")) "," ROUTE(
+        "/required",
+        UP("a", "two.hangs", ",\"required\":true") "," UP(
+            "b", "127.0.0.1",
+            "")) "," ROUTE("/own",
+                           UP("a", "two.hangs", ",\"timeout\":\"60ms\"") "," UP(
+                               "b", "127.0.0.1",
+                               "")) "," ROUTE("/missing",
+                                              UP("a", "one.missing",
+                                                 "") "," UP("b", "127.0.0.1",
+                                                            "")) "," ROUTE("/none",
+                                                                           UP(
+                                                                               "a", "one.missing",
+                                                                               ",\"required\":"
+                                                                               "true")) "," ROUTE("/here",
+                                                                                                  UP("a",
+                                                                                                     "name.here",
+                                                                                                     "") "," UP("b",
+                                                                                                                "127.0.0.1",
+                                                                                                                "")) "]}";
 
 static void start(struct stage *s, struct weir_mock **mock, const char *const *more)
 {
@@ -48,7 +60,8 @@ static void start(struct stage *s, struct weir_mock **mock, const char *const *m
     allow_preload();
     *mock = weir_mock_start("/p", "{}");
     port = weir_mock_port(*mock);
-    snprintf(text, sizeof(text), routes, port, port, port, port, port, port, port, port, port, port, port);
+    snprintf(text, sizeof(text), routes, port, port, port, port, port, port, port, port, port, port,
+             port);
     for (; more != NULL && *more != NULL && n < 7; more++)
         settings[n++] = *more;
     stage_start(s, text, settings);
@@ -61,9 +74,15 @@ static const struct {
     double least_ms, most_ms; /* counted from a little after the request was sent */
 } rows[] = {
     {"/here", 200, "\"complete\":true", 0, 240},
-    {"/missing", 200, "{\"data\":{\"a\":null,\"b\":{}},\"errors\":[{\"upstream\":\"a\",\"code\":\"dns_error\",\"message\":", 0, 240},
+    {"/missing", 200,
+     "{\"data\":{\"a\":null,\"b\":{}},\"errors\":[{\"upstream\":\"a\",\"code\":\"dns_error\","
+     "\"message\":",
+     0, 240},
     {"/none", 502, "\"upstream\":\"a\",\"code\":\"dns_error\"}", 0, 240},
-    {"/hangs", 200, "{\"data\":{\"a\":null,\"b\":{}},\"errors\":[{\"upstream\":\"a\",\"code\":\"dns_timeout\",\"message\":", 180, 600},
+    {"/hangs", 200,
+     "{\"data\":{\"a\":null,\"b\":{}},\"errors\":[{\"upstream\":\"a\",\"code\":\"dns_timeout\","
+     "\"message\":",
+     180, 600},
     {"/own", 200, "\"code\":\"dns_timeout\"", 40, 240},
     {"/required", 504, "\"upstream\":\"a\",\"code\":\"dns_timeout\"}", 180, 600},
     {"/here", 200, "\"complete\":true", 0, 240},
@@ -82,7 +101,8 @@ Test(contract_dns, what_becomes_of_names)
         stage_get(&s, rows[i].path, NULL, &r);
         cr_expect(r.status == rows[i].status, "%s: %d", rows[i].path, r.status);
         cr_expect(strstr(r.body, rows[i].text) != NULL, "%s: %s", rows[i].path, r.body);
-        cr_expect(r.ms >= rows[i].least_ms && r.ms < rows[i].most_ms, "%s: %.1f ms", rows[i].path, r.ms);
+        cr_expect(r.ms >= rows[i].least_ms && r.ms < rows[i].most_ms, "%s: %.1f ms", rows[i].path,
+                  r.ms);
         response_done(&r);
     }
     late = weir_metric(&s.trio.weir, "weir_loop_lag_seconds_count") -
@@ -185,4 +205,3 @@ Test(contract_dns, livez_tells_a_loop_that_is_stuck)
     scratch_remove(&scratch);
 }
 
-#endif

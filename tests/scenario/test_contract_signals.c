@@ -116,8 +116,10 @@ Test(contract_signals, an_answer_that_is_being_read_slowly_comes_whole)
     memset(big, 'x', size);
     big[0] = big[size - 1] = '"';
     big[size] = '\0';
-    stage_start(&s, "{\"routes\":[{\"path\":\"/x\",\"budget\":\"20s\",\"upstreams\":{\"a\":{\"url\":"
-                    "\"${WEIR_PROFILE_URL}/p\",\"max_body\":\"16MiB\"}}}]}", NULL);
+    stage_start(&s,
+                "{\"routes\":[{\"path\":\"/x\",\"budget\":\"20s\",\"upstreams\":{\"a\":{\"url\":"
+                "\"${WEIR_PROFILE_URL}/p\",\"max_body\":\"16MiB\"}}}]}",
+                NULL);
     weir_mock_answer(s.trio.profile, "/p", &(struct weir_mock_answer){.body = big});
     fd = client_connect(s.trio.weir.port);
     cr_assert(client_say(fd, "GET /x HTTP/1.1\r\nHost: t\r\n\r\n"));
@@ -211,8 +213,10 @@ static void write_env(struct reloaded *x, const char *lines)
 {
     char text[512];
 
-    snprintf(text, sizeof(text), "WEIR_LISTEN=127.0.0.1:0\nWEIR_ADMIN_LISTEN=127.0.0.1:0\nWEIR_WORKERS=1\nUPSTREAM=%s\n%s",
-             weir_mock_url(x->mock), lines);
+    snprintf(
+        text, sizeof(text),
+        "WEIR_LISTEN=127.0.0.1:0\nWEIR_ADMIN_LISTEN=127.0.0.1:0\nWEIR_WORKERS=1\nUPSTREAM=%s\n%s",
+        weir_mock_url(x->mock), lines);
     scratch_write(&x->scratch, "env", text, x->file);
 }
 
@@ -220,7 +224,9 @@ static void write_routes(struct reloaded *x, const char *path)
 {
     char text[512];
 
-    snprintf(text, sizeof(text), "{\"routes\":[{\"path\":\"%s\",\"upstreams\":{\"a\":{\"url\":\"${UPSTREAM}/p\"}}}]}", path);
+    snprintf(text, sizeof(text),
+             "{\"routes\":[{\"path\":\"%s\",\"upstreams\":{\"a\":{\"url\":\"${UPSTREAM}/p\"}}}]}",
+             path);
     scratch_write(&x->scratch, "routes.json", text, x->routes);
 }
 
@@ -333,7 +339,8 @@ Test(contract_signals, what_is_in_flight_keeps_the_old_configuration)
     trio_expect_text(&r, "\"budget_ms\":20000}");
     cr_expect(strlen(response_header(&r, "Server-Timing")) > 0);
     response_done(&r);
-    cr_assert(client_say(fd, "GET /two HTTP/1.1\r\nHost: t\r\n\r\n") && client_read(fd, &r, 5000, false));
+    cr_assert(client_say(fd, "GET /two HTTP/1.1\r\nHost: t\r\n\r\n") &&
+              client_read(fd, &r, 5000, false));
     trio_expect_text(&r, "\"budget_ms\":1000}"); /* the same connection, a new request */
     cr_expect_str_eq(response_header(&r, "Server-Timing"), "");
     response_done(&r);

@@ -18,14 +18,17 @@ TestSuite(contract_tls, .timeout = 60);
 static const char make_keys[] =
     "cd %s && exec >keys.log 2>&1 && set -e\n"
     "openssl req -x509 " EC " -keyout ca.key -out ca.pem -subj /CN=ca\n"
-    "leaf() { name=$1; shift; openssl req -x509 " EC " -CA ca.pem -CAkey ca.key -keyout $name.key -out $name.pem"
+    "leaf() { name=$1; shift; openssl req -x509 " EC
+    " -CA ca.pem -CAkey ca.key -keyout $name.key -out $name.pem"
     " -subj /CN=$name -addext basicConstraints=critical,CA:FALSE \"$@\"; }\n"
     "leaf good -addext subjectAltName=DNS:localhost,IP:127.0.0.1\n"
     "leaf other -addext subjectAltName=DNS:other.example\n"
     "leaf client\n"
-    "openssl req -x509 " EC " -keyout self.key -out self.pem -subj /CN=self -addext subjectAltName=IP:127.0.0.1\n"
+    "openssl req -x509 " EC
+    " -keyout self.key -out self.pem -subj /CN=self -addext subjectAltName=IP:127.0.0.1\n"
     /* what the server answers, head and all: */
-    "printf 'HTTP/1.0 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: 12\\r\\n\\r\\n{\"tls\":true}' >p\n";
+    "printf 'HTTP/1.0 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: "
+    "12\\r\\n\\r\\n{\"tls\":true}' >p\n";
 
 static void make_folder(struct scratch *s)
 {
@@ -39,16 +42,18 @@ static void make_folder(struct scratch *s)
     free(output);
 }
 
-/* "openssl s_server -HTTP" with a certificate of the folder and further arguments; it answers with the
- * file that is asked for. */
-static struct process *serve(const struct scratch *s, const char *name, const char *more, unsigned *port)
+/* "openssl s_server -HTTP" with a certificate of the folder and further arguments; it answers with
+ * the file that is asked for. */
+static struct process *serve(const struct scratch *s, const char *name, const char *more,
+                             unsigned *port)
 {
     char script[512];
     const char *env[] = {"PATH=/usr/bin:/bin", NULL}, *arguments[] = {"-c", script, NULL};
     struct process *p;
     const char *line;
 
-    snprintf(script, sizeof(script), "cd %s && exec openssl s_server -accept 127.0.0.1:0 -HTTP -cert %s.pem -key %s.key %s",
+    snprintf(script, sizeof(script),
+             "cd %s && exec openssl s_server -accept 127.0.0.1:0 -HTTP -cert %s.pem -key %s.key %s",
              s->folder, name, name, more);
     p = process_start("/bin/sh", env, arguments);
     line = process_wait_line(p, "ACCEPT ", 1, 10000);
@@ -58,7 +63,10 @@ static struct process *serve(const struct scratch *s, const char *name, const ch
 }
 
 static const char *const servers[][2] = {
-    {"good", ""}, {"other", ""}, {"self", ""}, {"good", "-Verify 1 -verify_return_error -CAfile ca.pem -tls1_2"}};
+    {"good", ""},
+    {"other", ""},
+    {"self", ""},
+    {"good", "-Verify 1 -verify_return_error -CAfile ca.pem -tls1_2"}};
 enum { GOOD, OTHER, SELF, MUTUAL, N_SERVERS };
 
 struct cast {
@@ -89,7 +97,8 @@ static void cast_start(struct cast *c, bool authority, bool client)
              "{\"path\":\"/plain\",\"upstreams\":{\"a\":{\"url\":\"https://127.0.0.1:%u/p\"}}},"
              "{\"path\":\"/clear\",\"upstreams\":{\"a\":{\"url\":\"http://127.0.0.1:%u/p\"}}}"
              "]}",
-             c->ports[GOOD], c->ports[OTHER], c->ports[SELF], c->ports[MUTUAL], c->plain.port, c->ports[GOOD]);
+             c->ports[GOOD], c->ports[OTHER], c->ports[SELF], c->ports[MUTUAL], c->plain.port,
+             c->ports[GOOD]);
     snprintf(text[0], sizeof(text[0]), "WEIR_UPSTREAM_CA_FILE=%s/ca.pem", c->scratch.folder);
     snprintf(text[1], sizeof(text[1]), "WEIR_UPSTREAM_CERT_FILE=%s/client.pem", c->scratch.folder);
     snprintf(text[2], sizeof(text[2]), "WEIR_UPSTREAM_KEY_FILE=%s/client.key", c->scratch.folder);
@@ -117,7 +126,9 @@ static void expect_upstream(struct cast *c, const char *path, const char *code)
 
     stage_get(&c->stage, path, NULL, &r);
     cr_expect(r.status == (code ? 502 : 200), "%s: %d: %s", path, r.status, r.body);
-    snprintf(text, sizeof(text), code ? "\"upstream\":\"a\",\"code\":\"%s\"}" : "{\"data\":{\"a\":{\"tls\":true}}", code);
+    snprintf(text, sizeof(text),
+             code ? "\"upstream\":\"a\",\"code\":\"%s\"}" : "{\"data\":{\"a\":{\"tls\":true}}",
+             code);
     cr_expect(strstr(r.body, text) != NULL, "%s: expected %s in %s", path, text, r.body);
     response_done(&r);
 }
@@ -133,8 +144,9 @@ Test(contract_tls, the_authority_of_the_file_is_trusted_and_no_other)
     expect_upstream(&c, "/self", "tls_certificate_error");
     expect_upstream(&c, "/plain", "tls_protocol_error");
     expect_upstream(&c, "/mutual", "tls_protocol_error");
-    cr_expect(weir_metric(&c.stage.trio.weir, "weir_upstream_requests_total{route=\"/self\",upstream=\"a\","
-                                              "outcome=\"tls_certificate_error\"}") == 1);
+    cr_expect(weir_metric(&c.stage.trio.weir,
+                          "weir_upstream_requests_total{route=\"/self\",upstream=\"a\","
+                          "outcome=\"tls_certificate_error\"}") == 1);
     cast_stop(&c);
 }
 
@@ -169,16 +181,18 @@ Test(contract_tls, never_clear_text_for_https_nor_the_other_way)
     response_done(&r);
     expect_upstream(&c, "/plain", "tls_protocol_error");
     cr_expect(process_wait_line(c.plain.process, "\"status\":400", 1, 5000) != NULL);
-    cr_expect(process_count_lines(c.plain.process, "\"path\":\"/") == 0, "it was asked in clear text");
+    cr_expect(process_count_lines(c.plain.process, "\"path\":\"/") == 0,
+              "it was asked in clear text");
     cast_stop(&c);
 }
 
 Test(contract_tls, a_certificate_needs_its_key_and_both_must_be_readable)
 {
-    static const char *const rows[][3] = {{"WEIR_UPSTREAM_CERT_FILE=/dev/null", NULL, "WEIR_UPSTREAM_CERT_FILE"},
-                                          {"WEIR_UPSTREAM_KEY_FILE=/dev/null", NULL, "WEIR_UPSTREAM_KEY_FILE"},
-                                          {"WEIR_UPSTREAM_CERT_FILE=/no/such", "WEIR_UPSTREAM_KEY_FILE=/no/such", "/no/such"},
-                                          {"WEIR_UPSTREAM_CA_FILE=/", NULL, "WEIR_UPSTREAM_CA_FILE"}};
+    static const char *const rows[][3] = {
+        {"WEIR_UPSTREAM_CERT_FILE=/dev/null", NULL, "WEIR_UPSTREAM_CERT_FILE"},
+        {"WEIR_UPSTREAM_KEY_FILE=/dev/null", NULL, "WEIR_UPSTREAM_KEY_FILE"},
+        {"WEIR_UPSTREAM_CERT_FILE=/no/such", "WEIR_UPSTREAM_KEY_FILE=/no/such", "/no/such"},
+        {"WEIR_UPSTREAM_CA_FILE=/", NULL, "WEIR_UPSTREAM_CA_FILE"}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         const char *env[] = {rows[i][0], rows[i][1], NULL}, *arguments[] = {"--check", NULL};

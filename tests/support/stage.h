@@ -1,4 +1,5 @@
-/* Scratch files, programs that run to their end, and weir with a routes document of the test's own. */
+/* Scratch files, programs that run to their end, and weir with a routes document of the test's own.
+ */
 #ifndef STAGE_H
 #define STAGE_H
 

@@ -50,7 +50,7 @@ Test(config_routes, documents_and_routes)
         {DOC("{" UP "}"), PLACE ": \"path\" is missing\n"},
         {DOC("{\"path\":\"/a\"}"), PLACE ": \"upstreams\" is missing\n"},
         {DOC("{\"path\":\"/a\",\"upstreams\":{}}"),
-         PLACE "/upstreams: must hold 1 to 64 upstreams\n"},
+         PLACE "/upstreams: must hold 1 to 1024 upstreams\n"},
         {DOC("{\"path\":\"/a\",\"upstreams\":[]}"),
          PLACE "/upstreams: must be an object, not an array\n"},
         {DOC("{\"path\":\"/a\",\"pth\":1," UP "}"),
