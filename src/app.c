@@ -31,6 +31,7 @@
 
 #define LIVE_NS (2000 * WEIR_MS) /* a loop silent for longer is stuck */
 #define LOOK_NS (5 * WEIR_MS)
+#define STUCK_NS (2000 * WEIR_MS) /* for a loop to end that was told to cut off what it has */
 #define LOG_CLOSE_MS 1000
 #define ADMIN_CONNECTIONS 256
 
@@ -316,8 +317,26 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
     buf_done(&problems);
 }
 
+/* After a cut a worker whose loop is stuck is not waited for: the process ends with it. */
+static void abandon_stuck(struct app *a)
+{
+    uint64_t until = weir_loop_now(a->loop) + (uint64_t)STUCK_NS;
+
+    for (unsigned i = 0; i < a->n_workers; i++)
+        while (!worker_ended(a->workers[i])) {
+            if (weir_loop_now(a->loop) > until) {
+                log_event(LOG_ERROR, "a worker's loop is stuck, exiting without it", NULL);
+                log_close(LOG_CLOSE_MS);
+                _exit(1);
+            }
+            usleep(1000);
+        }
+}
+
 static void stop(struct app *a)
 {
+    if (a->status != 0 && a->n_workers > 0)
+        abandon_stuck(a);
     for (unsigned i = 0; i < a->n_workers; i++)
         worker_join(a->workers[i]);
     free(a->workers);

@@ -136,7 +136,7 @@ static bool take_header(struct fetch_answer *answer, const char *line, size_t le
 {
     struct text value;
 
-    if (len > 18 && strncasecmp(line, "transfer-encoding:", 18) == 0) {
+    if (len > 18 && (line[0] | 0x20) == 't' && strncasecmp(line, "transfer-encoding:", 18) == 0) {
         value = value_of(line, len, 18);
         answer->chunked = true;
         return text_is(&value, "chunked") ? true

@@ -10,7 +10,7 @@ static inline char lower(char c)
 bool gate_same(const char *bytes, const char *word, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        if (lower(bytes[i]) != lower(word[i]))
+        if (bytes[i] != word[i] && lower(bytes[i]) != lower(word[i]))
             return false;
     }
     return true;
