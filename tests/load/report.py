@@ -107,7 +107,7 @@ was due, so a stall is charged to every request it delays. Answers of every stat
 after 20 s counts with those 20 s, and as an error.</li>
 <li>partial: 200 with <code>Weir-Complete: false</code>. Errors: every other status, and requests lost, broken or not
 sent. CPU: user and system time of weir, all threads and the log included, for each request sent.</li>
-<li>Each run has a warm-up at the same rate that is not measured. Values are kept to within 0.8 %. p99.9 of a run
+<li>Each run has a warm-up at the same rate that is not measured. Values are kept to within 0.8 %%. p99.9 of a run
 rests on one request in a thousand: see <code>sent</code> in runs.csv for how many that are.</li>
 <li>weir waited: the share of the time that its threads were ready and had no CPU. Own lag: how late the generator sent
 a request; it is part of the latency. † marks runs where one of them is so large (%d %%, %d ms) that the figures tell more
