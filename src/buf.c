@@ -67,34 +67,6 @@ bool buf_reserve(struct buf *b, size_t n)
     return grow(b, b->len + n);
 }
 
-/* Where n more bytes go, or NULL when they find no room. */
-static inline char *room_for(struct buf *b, size_t n)
-{
-    if ((b->failed || n > b->cap - b->len || n > b->max - b->len) && !buf_reserve(b, n))
-        return NULL;
-    return b->data + b->len;
-}
-
-void buf_add(struct buf *b, const void *data, size_t len)
-{
-    char *room = len ? room_for(b, len) : NULL;
-
-    if (!room)
-        return;
-    memcpy(room, data, len);
-    b->len += len;
-}
-
-void buf_char(struct buf *b, char c)
-{
-    char *room = room_for(b, 1);
-
-    if (!room)
-        return;
-    *room = c;
-    b->len++;
-}
-
 /* Writes v so that it ends before end, with at least width digits; returns where it starts. */
 static char *digits(char *end, uint64_t v, unsigned width)
 {

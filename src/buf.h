@@ -26,13 +26,31 @@ bool buf_ok(const struct buf *b);
 /* Makes room for n more bytes; false when failed. */
 bool buf_reserve(struct buf *b, size_t n);
 
-void buf_add(struct buf *b, const void *data, size_t len);
-/* Inline, so that the length of a literal is known when compiled. */
+/* Where n more bytes go, or NULL when they find no room; inline, as are its callers, so that what
+ * is known of a length when compiled is used. */
+static inline char *buf_room(struct buf *b, size_t n)
+{
+    if ((b->failed || n > b->cap - b->len || n > b->max - b->len) && !buf_reserve(b, n))
+        return NULL;
+    return b->data + b->len;
+}
+static inline void buf_add(struct buf *b, const void *data, size_t len)
+{
+    char *room = len ? buf_room(b, len) : NULL;
+
+    if (!room)
+        return;
+    memcpy(room, data, len);
+    b->len += len;
+}
 static inline void buf_str(struct buf *b, const char *s)
 {
     buf_add(b, s, strlen(s));
 }
-void buf_char(struct buf *b, char c);
+static inline void buf_char(struct buf *b, char c)
+{
+    buf_add(b, &c, 1);
+}
 void buf_u64(struct buf *b, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);
 /* Nanoseconds as milliseconds with a given number of decimals (0 to 6), point always '.'. */

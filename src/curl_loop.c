@@ -10,8 +10,10 @@
  *
  * Between two transfers on a kept-alive connection curl stops watching the socket and starts again.
  * The event stays registered meanwhile: an answer was seen on that connection, so it is idle, not
- * closed. If it becomes readable while idle (the upstream closes it) the event goes, so that
- * nothing spins; curl finds out when it wants to use the connection, or the lane is freed.
+ * closed. If it becomes readable while idle it must not be used again: the upstream has closed it,
+ * or has sent what nobody asked for (408 before closing, or worse), which curl would take for the
+ * answer to the next request. It is shut down, which curl finds out when it wants to use the
+ * connection.
  *
  * Sockets are known from the moment curl first asks to watch them. curl closes a socket that was
  * still connecting without asking our close callback and only stops watching it (after closing!),
@@ -24,7 +26,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#define MAX_READS 64 /* of what nobody asked for; after the shutdown no more is taken in */
 
 struct curl_socket {
     struct curl_lane *lane;
@@ -33,6 +38,13 @@ struct curl_socket {
     short watched; /* EV_READ, EV_WRITE as registered; 0 = not registered */
     bool wanted;   /* curl watches it: a transfer is on it */
 };
+
+/* The call of curl that this thread is in. */
+static _Thread_local struct {
+    struct curl_loop *curl; /* NULL: in none */
+    struct timespec began;
+    int quiet; /* nothing to read on this descriptor; -1: not known of any */
+} call;
 
 static int on_timer(CURLM *multi, long timeout_ms, void *arg);
 static void on_turn(void *arg);
@@ -54,6 +66,26 @@ void curl_loop_free(struct curl_loop *curl)
     free(curl->sockets);
     curl->sockets = NULL;
     curl->n_sockets = 0;
+}
+
+static void call_begin(struct curl_loop *curl)
+{
+    clock_gettime(CLOCK_MONOTONIC, &call.began);
+    call.curl = curl;
+    call.quiet = -1;
+}
+
+static void call_end(void)
+{
+    call.curl = NULL;
+}
+
+bool curl_loop_call_began(struct timespec *at)
+{
+    if (!call.curl)
+        return false;
+    *at = call.began;
+    return true;
 }
 
 bool curl_lane_init(struct curl_lane *lane, struct curl_loop *curl, long max_idle)
@@ -113,7 +145,12 @@ void curl_loop_preset(struct curl_loop *curl, CURL *easy)
 
 bool curl_lane_add(struct curl_lane *lane, CURL *easy)
 {
-    if (curl_multi_add_handle(lane->multi, easy) != CURLM_OK)
+    CURLMcode code;
+
+    call_begin(lane->curl);
+    code = curl_multi_add_handle(lane->multi, easy);
+    call_end();
+    if (code != CURLM_OK)
         return false;
     lane->transfers++;
     return true;
@@ -121,8 +158,10 @@ bool curl_lane_add(struct curl_lane *lane, CURL *easy)
 
 void curl_lane_remove(struct curl_lane *lane, CURL *easy)
 {
+    call_begin(lane->curl);
     if (curl_multi_remove_handle(lane->multi, easy) == CURLM_OK)
         lane->transfers--;
+    call_end();
 }
 
 /* Lets curl run for one socket or its timeouts, then delivers what has ended. */
@@ -132,7 +171,9 @@ static void run(struct curl_lane *lane, curl_socket_t fd, int what)
     int left;
 
     lane->turns++;
+    call_begin(lane->curl);
     curl_multi_socket_action(lane->multi, fd, what, &left);
+    call_end();
     while ((message = curl_multi_info_read(lane->multi, &left))) {
         CURLcode code = message->data.result;
         char *private_data = NULL;
@@ -197,6 +238,28 @@ static void on_alarm(void *arg)
 static struct curl_socket *find(const struct curl_loop *curl, int fd)
 {
     return (size_t)fd < curl->n_sockets ? curl->sockets[fd] : NULL;
+}
+
+void curl_loop_note_quiet(int fd)
+{
+    call.quiet = fd;
+}
+
+bool curl_loop_is_quiet(int fd)
+{
+    const struct curl_socket *record;
+
+    if (!call.curl || fd < 0 || call.quiet != fd)
+        return false;
+    record = find(call.curl, fd);
+    return record && record->watched == EV_READ;
+}
+
+bool curl_loop_is_idle(int fd)
+{
+    const struct curl_socket *record = call.curl && fd >= 0 ? find(call.curl, fd) : NULL;
+
+    return record && !record->wanted;
 }
 
 static void forget(struct curl_loop *curl, struct curl_socket *record)
@@ -292,14 +355,27 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
     return 0;
 }
 
+/* Makes curl find an idle connection closed: it takes one with bytes to read for alive, and one
+ * that is at its end for dead. */
+static void spoil(struct curl_socket *record)
+{
+    char bytes[4096];
+    unsigned reads = 0;
+
+    event_del(&record->event);
+    record->watched = 0;
+    shutdown(record->fd, SHUT_RDWR);
+    while (recv(record->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0 && ++reads < MAX_READS)
+        ;
+}
+
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct curl_socket *record = arg;
     int bits = 0;
 
     if (!record->wanted) {
-        event_del(&record->event);
-        record->watched = 0;
+        spoil(record);
         return;
     }
     if (what & EV_READ)

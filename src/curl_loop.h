@@ -13,6 +13,8 @@
 
 #include <curl/curl.h>
 
+struct timespec;
+
 struct curl_socket; /* one descriptor that curl has shown us */
 struct curl_lane;
 
@@ -67,5 +69,11 @@ void curl_loop_preset(struct curl_loop *curl, CURL *easy);
 bool curl_lane_add(struct curl_lane *lane, CURL *easy);
 /* Takes a transfer off; one that has not ended has its connection closed at once. */
 void curl_lane_remove(struct curl_lane *lane, CURL *easy);
+
+/* For interpose.c, of the call of curl that this thread is in; false outside of one. */
+bool curl_loop_call_began(struct timespec *at); /* when, by the monotonic clock */
+void curl_loop_note_quiet(int fd);              /* poll has found nothing to read on fd */
+bool curl_loop_is_quiet(int fd); /* that was noted last, and the loop watches fd for what comes */
+bool curl_loop_is_idle(int fd);  /* fd is a kept-alive connection without a transfer */
 
 #endif

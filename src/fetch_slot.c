@@ -1,8 +1,8 @@
 /*
- * Easy handles and their pool. Three things a libcurl 7.88 handle remembers from one transfer to the
- * next: it counts its retries after dead connections for life and fails the sixth; it never forgets the
- * system error of a broken connection; and addresses given to it stay until they are taken in. Such
- * handles are renewed, and untaken addresses taken back, before the next use.
+ * Easy handles and their pool. Three things a libcurl 7.88 handle remembers from one transfer to
+ * the next: it counts its retries after dead connections for life and fails the sixth; it never
+ * forgets the system error of a broken connection; and addresses given to it stay until they are
+ * taken in. Such handles are renewed, and untaken addresses taken back, before the next use.
  */
 #include "fetch_slot.h"
 
@@ -13,23 +13,24 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#define BUFFER_SIZE 3072L     /* received at once: most answers, and memory of all that hang */
-#define KEEP_FREE 8           /* handles kept for good, for each upstream */
-#define KEEP_HEAD ((size_t)4096) /* memory for headers kept with a handle */
+#define BUFFER_SIZE 3072L /* received at once: most answers, and memory of all that hang */
+#define KEEP_FREE   8     /* handles kept for good, for each upstream */
+#define FIRST_HEAD  ((size_t)512)
+#define KEEP_HEAD   ((size_t)4096) /* memory for headers kept with a handle */
 
 /*
- * The head goes to curl as part of the request target. curl copies the target in one piece, but formats
- * each other byte of a head on its own: with the headers that every call carries that was a third of
- * all instructions of a request. What curl itself writes is "GET " before, and behind it " HTTP/1.1",
- * which therefore becomes the value of a last header.
+ * The head goes to curl as part of the request target. curl copies the target in one piece, but
+ * formats each other byte of a head on its own: with the headers that every call carries that was a
+ * third of all instructions of a request. What curl itself writes is "GET " before, and behind it "
+ * HTTP/1.1", which therefore becomes the value of a last header.
  */
 #define VERSION_END " HTTP/1.1\r\n"
 #define LAST_NAME   "Weir-Protocol:"
 #define FRAME_MAX   sizeof("GET  HTTP/1.1\r\n\r\n")
 
 /* Headers that curl would add by itself. */
-static struct curl_slist no_accept = {(char *)(uintptr_t)"Accept:", NULL};
-static struct curl_slist no_host = {(char *)(uintptr_t)"Host:", &no_accept};
+static struct curl_slist no_accept = {(char *)(uintptr_t) "Accept:", NULL};
+static struct curl_slist no_host = {(char *)(uintptr_t) "Host:", &no_accept};
 
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
 static size_t on_line(char *data, size_t size, size_t n, void *arg);
@@ -63,8 +64,8 @@ static bool preset(struct fetch *fetch, CURL *easy)
     ok &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
     if (!fetch->upstream->origin->tls)
         return ok;
-    /* With a directory, Debian's default next to the bundle, curl parses the trusted certificates for
-     * each handshake, some 30 ms, and not once for a lane. */
+    /* With a directory, Debian's default next to the bundle, curl parses the trusted certificates
+     * for each handshake, some 30 ms, and not once for a lane. */
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     if (engine->ca_file)
         ok &= curl_easy_setopt(easy, CURLOPT_CAINFO, engine->ca_file) == CURLE_OK;
@@ -179,70 +180,92 @@ static bool is_fixed(const struct weir_upstream *upstream, const char *name, siz
     return false;
 }
 
-/* Counts the bytes of the header lines; false when one would break out of its line. */
-static bool measure(const struct weir_header *headers, size_t *bytes)
+/* Makes room for n bytes of the head behind the first used ones. */
+static bool reserve_head(struct fetch *fetch, size_t used, size_t n)
 {
-    for (*bytes = 0; headers && headers->name; headers++) {
-        size_t len = strcspn(headers->value, "\r\n");
+    size_t size = fetch->head_size ? fetch->head_size : FIRST_HEAD;
+    char *grown;
 
-        if (headers->value[len])
-            return false;
-        *bytes += strlen(headers->name) + len + strlen(": \r\n");
-    }
+    if (n <= fetch->head_size - used)
+        return true;
+    while (size - used < n)
+        size *= 2;
+    grown = realloc(fetch->head, size);
+    if (!grown)
+        return false;
+    fetch->head = grown;
+    fetch->head_size = size;
     return true;
 }
 
-static bool reserve_head(struct fetch *fetch, size_t size)
+static bool breaks_line(const char *value, size_t len)
 {
-    if (size <= fetch->head_size)
-        return true;
-    free(fetch->head);
-    fetch->head = malloc(size);
-    fetch->head_size = fetch->head ? size : 0;
-    return fetch->head != NULL;
+    return memchr(value, '\n', len) || memchr(value, '\r', len);
 }
 
-/* Writes target and headers, the upstream's own before the request's; returns the end. */
-static char *write_head(struct fetch *fetch, const char *target, const struct weir_header *headers)
+/* Adds a header line to the head, unless the upstream has its own of that name. */
+static enum weir_status add_header(struct fetch *fetch, const struct weir_header *header,
+                                   size_t *used)
 {
-    const struct weir_upstream *upstream = fetch->upstream;
-    char *text = stpcpy(stpcpy(fetch->head, target), VERSION_END);
+    size_t name_len = strlen(header->name), len = strlen(header->value);
+    char *at;
 
-    text = mempcpy(text, upstream->fixed_text, upstream->fixed_len);
-    for (; headers && headers->name; headers++) {
-        size_t len = strlen(headers->name);
-
-        if (is_fixed(upstream, headers->name, len))
-            continue;
-        text = stpcpy(mempcpy(text, headers->name, len), ": ");
-        text = stpcpy(stpcpy(text, headers->value), "\r\n");
-    }
-    return stpcpy(text, LAST_NAME);
+    if (breaks_line(header->value, len))
+        return WEIR_INVALID_ARGUMENT;
+    if (is_fixed(fetch->upstream, header->name, name_len))
+        return WEIR_OK;
+    if (!reserve_head(fetch, *used, name_len + len + strlen(": \r\n")))
+        return WEIR_NO_MEMORY;
+    at = mempcpy(mempcpy(fetch->head + *used, header->name, name_len), ": ", 2);
+    at = mempcpy(mempcpy(at, header->value, len), "\r\n", 2);
+    *used = (size_t)(at - fetch->head);
+    return WEIR_OK;
 }
 
-/* A path that stays one word on the request line. */
-static bool target_valid(const char *target)
+/* The length of a path that stays one word on the request line; 0: it does not. */
+static size_t target_length(const char *target)
 {
     const unsigned char *c = (const unsigned char *)target;
 
     if (*c != '/')
-        return false;
+        return 0;
     while (*c > ' ' && *c < 0x7f)
         c++;
-    return *c == '\0';
+    return *c == '\0' ? (size_t)(c - (const unsigned char *)target) : 0;
+}
+
+/* Begins the head: the target and the upstream's own headers. */
+static bool begin_head(struct fetch *fetch, const char *target, size_t len, size_t *used)
+{
+    const struct weir_upstream *upstream = fetch->upstream;
+    char *at;
+
+    if (!reserve_head(fetch, 0, len + strlen(VERSION_END) + upstream->fixed_len))
+        return false;
+    at = mempcpy(mempcpy(fetch->head, target, len), VERSION_END, strlen(VERSION_END));
+    at = mempcpy(at, upstream->fixed_text, upstream->fixed_len);
+    *used = (size_t)(at - fetch->head);
+    return true;
 }
 
 enum weir_status fetch_slot_dress(struct fetch *fetch, const char *target,
                                   const struct weir_header *headers)
 {
-    size_t bytes;
+    size_t target_len = target_length(target), used;
+    enum weir_status status = WEIR_OK;
 
-    if (!target_valid(target) || !measure(headers, &bytes))
+    if (!target_len)
         return WEIR_INVALID_ARGUMENT;
-    bytes += strlen(target) + sizeof(VERSION_END LAST_NAME) + fetch->upstream->fixed_len;
-    if (!reserve_head(fetch, bytes))
+    if (!begin_head(fetch, target, target_len, &used))
         return WEIR_NO_MEMORY;
-    fetch->request_max = (size_t)(write_head(fetch, target, headers) - fetch->head) + FRAME_MAX;
+    for (; headers && headers->name && status == WEIR_OK; headers++)
+        status = add_header(fetch, headers, &used);
+    if (status != WEIR_OK)
+        return status;
+    if (!reserve_head(fetch, used, sizeof(LAST_NAME)))
+        return WEIR_NO_MEMORY;
+    memcpy(fetch->head + used, LAST_NAME, sizeof(LAST_NAME));
+    fetch->request_max = used + strlen(LAST_NAME) + FRAME_MAX;
     if (curl_easy_setopt(fetch->easy, CURLOPT_REQUEST_TARGET, fetch->head) != CURLE_OK)
         return WEIR_NO_MEMORY;
     return WEIR_OK;
