@@ -167,6 +167,7 @@ void config_unref(struct config *config)
     address_done(&config->admin_listen);
     free(config->routes_file);
     free(config->deadline_header);
+    proxies_done(&config->trusted_proxies);
     free(config->upstream_ca_file);
     free(config->upstream_cert_file);
     free(config->upstream_key_file);

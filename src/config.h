@@ -11,6 +11,7 @@
 
 #include "accept.h"
 #include "buf.h"
+#include "proxies.h"
 
 /* A part of an upstream's path: literal text, or the route's parameter of that index. */
 struct config_part {
@@ -71,6 +72,7 @@ struct config {
     enum config_log_level log_level;
     bool server_timing;
     char *deadline_header; /* lower case; NULL = off */
+    struct proxies trusted_proxies;
     char *upstream_ca_file, *upstream_cert_file, *upstream_key_file;
     int64_t upstream_idle_timeout_ns, upstream_max_lifetime_ns, upstream_connect_timeout_ns;
     int64_t upstream_resolve_ttl_ns;

@@ -129,6 +129,13 @@ static bool read_file(const struct config_option *option, const char *text, void
     return config_file_is_readable(text, why) && keep(strdup(text), field, why);
 }
 
+static bool read_proxies(const struct config_option *option, const char *text, void *field,
+                         struct config_why *why)
+{
+    (void)option;
+    return proxies_read(text, field, why);
+}
+
 /* The routes document is read, and its faults are told, when the options are known. */
 static bool read_routes_file(const struct config_option *option, const char *text, void *field,
                              struct config_why *why)
@@ -190,6 +197,8 @@ static const struct config_option options[] = {
      .help = "on or off: the Server-Timing header of answers"},
     {"WEIR_DEADLINE_HEADER", "x-envoy-expected-rq-timeout-ms", read_header, FIELD(deadline_header),
      .help = "header with the remaining budget in ms, read and sent; off disables both"},
+    {"WEIR_TRUSTED_PROXIES", NULL, read_proxies, FIELD(trusted_proxies),
+     .help = "comma list of addresses and networks whose X-Forwarded-For is believed; none = none"},
     {"WEIR_UPSTREAM_CA_FILE", NULL, read_file, FIELD(upstream_ca_file), .fixed = true,
      .help = "certificates to trust for https upstreams; none = the system's"},
     {"WEIR_UPSTREAM_CERT_FILE", NULL, read_file, FIELD(upstream_cert_file), .fixed = true,

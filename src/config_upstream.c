@@ -120,12 +120,20 @@ static void read_max_body(struct config_reader *reader, const struct config_at *
         config_json_problem(&reader->doc, at, "%s", why.text);
 }
 
+/* Why a name is weir's own business, so that a route may neither forward nor set it; or NULL. */
+static const char *refused_name(const struct config *config, const char *name)
+{
+    if (config->trusted_proxies.n > 0 && strcasecmp(name, "x-forwarded-for") == 0)
+        return "is set by weir (WEIR_TRUSTED_PROXIES)";
+    return config_refused_header(name, config->deadline_header);
+}
+
 /* Whether a name may be forwarded or set. It is told only once it is known to be a name: whoever
  * writes a whole header line in its place writes a secret there. */
 static bool name_is_allowed(struct config_reader *reader, const struct config_at *at,
                             const char *name)
 {
-    const char *refused = config_refused_header(name, reader->config->deadline_header);
+    const char *refused = refused_name(reader->config, name);
 
     if (!config_is_token(name))
         config_json_problem(&reader->doc, at->key ? at->up : at, "holds what is no header name");

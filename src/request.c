@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define MAX_LOGGED 1024      /* bytes of method and path that are kept for the log */
-#define OWN_HEADERS 5        /* request id, traceparent, tracestate, deadline, end */
+#define OWN_HEADERS 6        /* request id, traceparent, tracestate, deadline, forwarded, end */
 #define DEADLINE_DIGITS 21
 #define SHORTENS_MS (INT64_MAX / WEIR_MS / 10) /* whatever is longer shortens no budget */
 
@@ -26,11 +26,30 @@ static char *text_add(struct text *t, const char *bytes, size_t len)
     return start;
 }
 
-void request_ids_of(struct request_ids *ids, const struct gate_head *head)
+/* Who has asked: the peer, or whom a trusted peer names. */
+static void find_client(struct request_ids *ids, const struct config *config,
+                        const struct gate_head *head, const char *peer)
+{
+    const struct proxies *proxies = &config->trusted_proxies;
+
+    ids->peer = peer;
+    ids->forwarded_len = 0;
+    memcpy(ids->client_ip, peer, sizeof(ids->client_ip));
+    if (proxies->n == 0 || peer[0] == '\0')
+        return;
+    ids->peer_trusted = proxies_trust(proxies, peer);
+    if (ids->peer_trusted)
+        proxies_client(proxies, head, peer, ids->client_ip);
+    ids->forwarded_len = proxies_forwarded(head, ids->peer_trusted, peer, NULL, 0);
+}
+
+void request_ids_of(struct request_ids *ids, const struct config *config,
+                    const struct gate_head *head, const char *peer)
 {
     const struct gate_header *id = gate_find(head, "x-request-id");
     const struct gate_header *parent = gate_find(head, "traceparent");
 
+    find_client(ids, config, head, peer);
     trace_request_id(ids->request_id, id ? id->value.at : NULL, id ? id->value.len : 0);
     ids->tracestate = NULL;
     if (!trace_from(&ids->trace, parent ? parent->value.at : NULL, parent ? parent->value.len : 0))
@@ -39,6 +58,20 @@ void request_ids_of(struct request_ids *ids, const struct gate_head *head)
     if (ids->tracestate != NULL &&
         !trace_state_ok(ids->tracestate->value.at, ids->tracestate->value.len))
         ids->tracestate = NULL;
+}
+
+/* The list of addresses for the upstreams, in the block's text; NULL when none is to be sent. */
+static const char *forwarded_for(struct text *t, const struct gate_head *head,
+                                 const struct request_ids *ids)
+{
+    size_t room = (size_t)(t->end - t->at);
+    char *start = t->at;
+
+    if (ids->forwarded_len == 0 || ids->forwarded_len >= room)
+        return NULL;
+    proxies_forwarded(head, ids->peer_trusted, ids->peer, start, room);
+    t->at += ids->forwarded_len + 1;
+    return start;
 }
 
 /* The caller's remaining milliseconds when it says so properly, else 0. */
@@ -78,6 +111,7 @@ static size_t block_size(const struct site_route *r, const struct route_match *m
     for (size_t i = 0; i < r->n_forward; i++)
         text += r->forward[i].found ? r->forward[i].found->value.len + 1 : 0;
     text += ids->tracestate ? ids->tracestate->value.len + 1 : 0;
+    text += ids->forwarded_len ? ids->forwarded_len + 1 : 0;
     return sizeof(struct request) + r->n_upstreams * sizeof(struct weir_call) +
            r->n_upstreams * (r->n_forward + OWN_HEADERS) * sizeof(struct weir_header) + text + 8;
 }
@@ -109,6 +143,8 @@ static size_t call_headers(struct weir_header *h, const struct request *q,
         h[n++] = (struct weir_header){"tracestate", tracestate};
     if (config->deadline_header != NULL)
         h[n++] = (struct weir_header){config->deadline_header, deadline_ms(t, su, q->budget_ns)};
+    if (q->forwarded_for != NULL)
+        h[n++] = (struct weir_header){"X-Forwarded-For", q->forwarded_for};
     for (size_t i = 0; i < su->n_forward; i++) {
         const struct site_forward *f = &q->route->forward[su->forward[i]];
 
@@ -172,6 +208,7 @@ struct request *request_new(struct site *site, const struct route_match *match,
     q->head_only = head->method.len == 4;
     q->trace = ids->trace;
     memcpy(q->request_id, ids->request_id, sizeof(q->request_id));
+    memcpy(q->client_ip, ids->client_ip, sizeof(q->client_ip));
     set_budget(q, head);
     q->calls = (struct weir_call *)(q + 1);
     q->n_calls = r->n_upstreams;
@@ -189,6 +226,7 @@ struct request *request_new(struct site *site, const struct route_match *match,
     }
     if (ids->tracestate != NULL)
         tracestate = text_add(&t, ids->tracestate->value.at, ids->tracestate->value.len);
+    q->forwarded_for = forwarded_for(&t, head, ids);
     if (!lay_out_calls(q, match, tracestate, headers, &t)) {
         request_free(q);
         return NULL;

@@ -5,6 +5,7 @@
 #include <weir/fanout.h>
 
 #include "gate.h"
+#include "proxies.h"
 #include "site.h"
 #include "trace.h"
 
@@ -34,6 +35,8 @@ struct request {
     char request_id[TRACE_REQUEST_ID_MAX + 1];
     struct trace trace;
     struct gate_span method, path; /* copied: for the log */
+    char client_ip[PROXIES_TEXT];  /* for the log */
+    const char *forwarded_for;     /* X-Forwarded-For to send; NULL: none */
     struct weir_call *calls;
     size_t n_calls;
 };
@@ -43,10 +46,16 @@ struct request_ids {
     char request_id[TRACE_REQUEST_ID_MAX + 1];
     struct trace trace;
     const struct gate_header *tracestate; /* NULL: none to pass on */
+    const char *peer;                     /* the address of the connection's other end */
+    bool peer_trusted;                    /* it is a proxy that is believed */
+    size_t forwarded_len;                 /* of the X-Forwarded-For to send; 0: none */
+    char client_ip[PROXIES_TEXT];         /* the client's, as far as one may believe */
 };
 
-/* Reads or makes the ids of a request; head may be one that was refused. */
-void request_ids_of(struct request_ids *ids, const struct gate_head *head);
+/* Reads or makes the ids of a request from this peer (text of PROXIES_TEXT bytes, kept by the
+ * caller); head may be one that was refused. */
+void request_ids_of(struct request_ids *ids, const struct config *config,
+                    const struct gate_head *head, const char *peer);
 
 /*
  * Makes the request with its calls, in one allocation: targets with the parameters filled in, headers

@@ -109,7 +109,7 @@ void serve_on_request(void *arg, struct listen_request *rq, const struct gate_he
     struct request_ids ids;
     struct request *q = NULL;
 
-    request_ids_of(&ids, head);
+    request_ids_of(&ids, s->site->config, head, listen_request_client_ip(rq));
     if (refused.status != 0) {
         refuse(s, rq, head, &ids, &refused);
         return;
@@ -189,6 +189,7 @@ static void account(struct serve *s, struct request *q, const struct weir_settle
     a->duration_ns = (int64_t)(now - q->arrival_ns);
     a->request_id = q->request_id;
     a->trace_id = q->trace.trace_id;
+    a->client_ip = q->client_ip;
     a->route = q->route->config->path;
     a->method = q->method;
     a->path = q->path;
@@ -204,12 +205,10 @@ static void on_settled(void *arg, struct weir_settled *settled)
 {
     struct request *q = arg;
     struct serve *s = q->serve;
-    char client_ip[48];
-    struct access access = {.status = 499, .outcome = METRICS_CANCELED, .client_ip = client_ip};
+    struct access access = {.status = 499, .outcome = METRICS_CANCELED};
     struct assembled a = {.status = 0};
 
     set_state(q, REQUEST_SETTLED);
-    memcpy(client_ip, listen_request_client_ip(q->rq), sizeof(client_ip));
     if (settled->status != WEIR_CANCELED) {
         int64_t elapsed_ns = (int64_t)(weir_loop_now(s->options.loop) - q->arrival_ns);
         struct assemble_input in = {q->route->config, settled, q->request_id, elapsed_ns,
@@ -233,12 +232,11 @@ static void on_settled(void *arg, struct weir_settled *settled)
 static void refuse(struct serve *s, struct listen_request *rq, const struct gate_head *head,
                    const struct request_ids *ids, const struct refused *refused)
 {
-    char client_ip[48];
     struct metrics_route *series = refused->route ? refused->route->metrics : s->unmatched;
     uint64_t arrival = listen_request_arrival(rq);
     struct access a = {.request_id = ids->request_id,
                        .trace_id = ids->trace.trace_id,
-                       .client_ip = client_ip,
+                       .client_ip = ids->client_ip,
                        .route = refused->route ? refused->route->config->path : "unmatched",
                        .method = head->method,
                        .path = head->path,
@@ -248,7 +246,6 @@ static void refuse(struct serve *s, struct listen_request *rq, const struct gate
     struct reply r = {.status = refused->status, .pieces = &body, .n_pieces = 1};
     struct buf *b = &s->problem;
 
-    memcpy(client_ip, listen_request_client_ip(rq), sizeof(client_ip));
     empty(b);
     assemble_problem(b, &(struct assemble_problem){.status = refused->status,
                                                    .detail = refused->why,
