@@ -116,8 +116,24 @@ static void load_all(struct config *config, const struct config_env *env,
     free(bad);
 }
 
-bool config_load(char *const *environ, const char *env_file, struct config **out,
-                 struct buf *problems_out)
+/* Fills only where the admin listener is. */
+static void load_admin(struct config *config, const struct config_env *env,
+                       struct config_problems *problems)
+{
+    size_t n;
+
+    config_options(&n);
+    config->values = calloc(n, sizeof(*config->values));
+    if (config->values)
+        load_option(config, env, find("WEIR_ADMIN_LISTEN"), problems);
+    else
+        config_problem_no_memory(problems);
+}
+
+/* A configuration that fill makes from environment and env file. */
+static bool load(char *const *environ, const char *env_file,
+                 void (*fill)(struct config *, const struct config_env *, struct config_problems *),
+                 struct config **out, struct buf *problems_out)
 {
     struct config_problems problems = {.out = problems_out};
     struct config *config = calloc(1, sizeof(*config));
@@ -129,7 +145,7 @@ bool config_load(char *const *environ, const char *env_file, struct config **out
     }
     config->refs = 1;
     config_env_open(&env, environ, env_file, &problems);
-    load_all(config, &env, &problems);
+    fill(config, &env, &problems);
     config_env_close(&env);
     config_problem_end(&problems);
     if (problems.n > 0) {
@@ -138,6 +154,18 @@ bool config_load(char *const *environ, const char *env_file, struct config **out
     }
     *out = config;
     return true;
+}
+
+bool config_load(char *const *environ, const char *env_file, struct config **out,
+                 struct buf *problems)
+{
+    return load(environ, env_file, load_all, out, problems);
+}
+
+bool config_load_admin(char *const *environ, const char *env_file, struct config **out,
+                       struct buf *problems)
+{
+    return load(environ, env_file, load_admin, out, problems);
 }
 
 struct config *config_ref(struct config *config)

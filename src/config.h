@@ -93,6 +93,9 @@ struct config {
  */
 bool config_load(char *const *environ, const char *env_file, struct config **out,
                  struct buf *problems);
+/* The same for admin_listen alone: where a running weir is asked, whatever else has become wrong. */
+bool config_load_admin(char *const *environ, const char *env_file, struct config **out,
+                       struct buf *problems);
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config);
 

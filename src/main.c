@@ -134,10 +134,11 @@ int main(int argc, char **argv)
         return 0;
     }
     buf_init(&problems, 1024 * 1024);
-    if (!config_load(environ, env_file, &config, &problems)) {
+    if (mode == MODE_HEALTH ? !config_load_admin(environ, env_file, &config, &problems)
+                            : !config_load(environ, env_file, &config, &problems)) {
         print_problems(&problems);
         buf_done(&problems);
-        return 2;
+        return mode == MODE_HEALTH ? 1 : 2;
     }
     buf_done(&problems);
     return with_config(mode, config, env_file);

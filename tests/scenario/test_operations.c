@@ -127,10 +127,14 @@ Test(operations, health_asks_a_running_weir)
     struct trio t;
     char admin[64], *output;
     const char *env[] = {admin, NULL}, *arguments[] = {"--health", NULL};
+    const char *wrong_since[] = {admin, "WEIR_BUDGET=500", NULL};
 
     trio_start(&t, NULL);
     with_admin(&t, admin, sizeof(admin));
     cr_expect(run(env, arguments, &output) == 0, "%s", output);
+    free(output);
+    cr_expect(run(wrong_since, arguments, &output) == 0, "settings that weir does not run with: %s",
+              output);
     free(output);
     trio_stop(&t);
 }
