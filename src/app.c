@@ -19,6 +19,7 @@
 #include "listen_reserve.h"
 #include "log.h"
 #include "metrics.h"
+#include "notify.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@
 #define LOOK_NS (5 * WEIR_MS)
 #define STUCK_NS (2000 * WEIR_MS) /* for a loop to end that was told to cut off what it has */
 #define LOG_CLOSE_MS 1000
+#define EXIT_NS (STUCK_NS + 2 * LOG_CLOSE_MS * WEIR_MS) /* from the last cut to the exit, at most */
 #define ADMIN_CONNECTIONS 256
 
 enum app_state {
@@ -55,6 +57,7 @@ struct app {
     struct listen *admin_listen;
     struct admin admin;
     struct event *signals[4];
+    struct notify notify;         /* what the service manager is told */
     struct weir_timer timer;      /* drain delay, then the look at the workers */
     uint64_t drain_deadline_ns;
     int status;
@@ -224,6 +227,7 @@ static bool start(struct app *a)
         return false;
     }
     metrics_set_gauges(a->metrics, &gauges);
+    notify_open(&a->notify, &(struct notify_options){a->loop, is_live, a});
     return start_workers(a) && start_admin(a);
 }
 
@@ -244,6 +248,8 @@ static void on_drain(evutil_socket_t sig, short what, void *arg)
         _exit(1);
     }
     a->state = APP_DELAYING;
+    notify_stopping(&a->notify, (uint64_t)(a->config->drain_delay_ns + a->config->drain_timeout_ns +
+                                           EXIT_NS));
     log_event(LOG_INFO, "draining", "signal", strsignal((int)sig), NULL);
     order_all(a, WORKER_LAST_REPLIES);
     weir_timer_arm(a->loop, &a->timer,
@@ -308,12 +314,14 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
 
     (void)sig;
     (void)what;
+    notify_reloading(&a->notify);
     buf_init(&problems, 1024 * 1024);
     if (config_load(environ, a->env_file, &fresh, &problems))
         take_config(a, fresh);
     else
         log_event(LOG_ERROR, "reload refused, the old configuration stays", "problems",
                   buf_cstr(&problems), NULL);
+    notify_ready(&a->notify, fresh ? "serving" : "serving as before: reload refused, see the log");
     buf_done(&problems);
 }
 
@@ -341,6 +349,7 @@ static void stop(struct app *a)
         worker_join(a->workers[i]);
     free(a->workers);
     listen_free(a->admin_listen);
+    notify_close(&a->notify);
     for (size_t i = 0; i < sizeof(a->signals) / sizeof(*a->signals); i++)
         if (a->signals[i] != NULL)
             event_free(a->signals[i]);
@@ -365,6 +374,7 @@ int app_run(struct config *config, const char *env_file)
         return 1;
     }
     if (start(&a)) {
+        notify_ready(&a.notify, "serving");
         event_base_loop(a.base, EVLOOP_NO_EXIT_ON_EMPTY);
         log_event(LOG_INFO, a.status ? "stopped, requests were cut off" : "stopped", NULL);
     } else {

@@ -11,8 +11,10 @@
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define BEAT_NS (100 * WEIR_MS)
@@ -170,7 +172,10 @@ struct worker *worker_start(const struct worker_options *options)
 static void *run(void *arg)
 {
     struct worker *w = arg;
+    char name[16]; /* for top, ps and debuggers */
 
+    snprintf(name, sizeof(name), "worker %u", w->options.index);
+    prctl(PR_SET_NAME, name);
     on_beat(w);
     event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
     w->cut = serve_in_flight(w->serve);
