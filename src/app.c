@@ -103,6 +103,16 @@ static uint64_t client_connections(void *arg)
     return __atomic_load_n(&((const struct app *)arg)->connections.connections, __ATOMIC_RELAXED);
 }
 
+static uint64_t requests_in_flight_limit(void *arg)
+{
+    return ((const struct app *)arg)->config->max_in_flight;
+}
+
+static uint64_t client_connections_limit(void *arg)
+{
+    return ((const struct app *)arg)->connections.max_connections;
+}
+
 /* A bound socket for an address, or -1 with the reason on stderr. *port becomes the real one. */
 static int bind_address(const struct config_address *address, uint16_t *port, bool exclusive)
 {
@@ -214,7 +224,8 @@ static bool use_memory(void)
 
 static bool start(struct app *a)
 {
-    struct metrics_gauges gauges = {requests_in_flight, client_connections, a};
+    struct metrics_gauges gauges = {requests_in_flight, client_connections,
+                                    requests_in_flight_limit, client_connections_limit, a};
 
     signal(SIGPIPE, SIG_IGN);
     a->connections.max_connections = app_limits_connections(a->config);

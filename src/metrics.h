@@ -48,6 +48,8 @@ void metrics_loop_lag(struct metrics *m, unsigned worker, int64_t lag_ns);
 struct metrics_gauges {
     uint64_t (*requests_in_flight)(void *arg);
     uint64_t (*client_connections)(void *arg);
+    uint64_t (*requests_in_flight_limit)(void *arg);
+    uint64_t (*client_connections_limit)(void *arg);
     void *arg;
 };
 void metrics_set_gauges(struct metrics *m, const struct metrics_gauges *gauges);

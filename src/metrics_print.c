@@ -199,12 +199,22 @@ static void print_number(struct buf *out, const char *name, const char *type, co
 
 static void print_gauges(struct buf *out, const struct metrics_gauges *g)
 {
-    if (g->requests_in_flight != NULL)
-        print_number(out, "weir_requests_in_flight", "gauge", "Requests being served.",
-                     g->requests_in_flight(g->arg));
-    if (g->client_connections != NULL)
-        print_number(out, "weir_client_connections", "gauge",
-                     "Client connections of the public listener.", g->client_connections(g->arg));
+    const struct {
+        const char *name, *help;
+        uint64_t (*value)(void *arg);
+    } rows[] = {
+        {"weir_requests_in_flight", "Requests being served.", g->requests_in_flight},
+        {"weir_requests_in_flight_limit", "Requests that may be served at once.",
+         g->requests_in_flight_limit},
+        {"weir_client_connections", "Client connections of the public listener.",
+         g->client_connections},
+        {"weir_client_connections_limit", "Client connections that there may be at once.",
+         g->client_connections_limit},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].value != NULL)
+            print_number(out, rows[i].name, "gauge", rows[i].help, rows[i].value(g->arg));
 }
 
 static void print_build_info(struct scrape *s)

@@ -120,7 +120,7 @@ Test(metrics_print, families_are_contiguous_and_described_once)
 Test(metrics_print, gauges_are_asked_at_the_scrape)
 {
     uint64_t more = 0;
-    struct metrics_gauges gauges = {forty_two, seven, &more};
+    struct metrics_gauges gauges = {forty_two, seven, forty_two, seven, &more};
 
     expect_value("weir_requests_in_flight", -1);
     metrics_set_gauges(m, &gauges);
@@ -128,6 +128,8 @@ Test(metrics_print, gauges_are_asked_at_the_scrape)
     more = 1;
     expect_value("weir_requests_in_flight", 43);
     expect_value("weir_client_connections", 8);
+    expect_value("weir_requests_in_flight_limit", 43);
+    expect_value("weir_client_connections_limit", 8);
 }
 
 Test(metrics_print, dropped_log_lines_are_shown)
@@ -220,7 +222,7 @@ Test(metrics_print, a_cap_that_is_too_small_fails_the_whole)
 Test(metrics_print, promtool_has_nothing_to_say)
 {
     char path[] = "/tmp/weir-test-metrics-XXXXXX", command[128], said[4096];
-    struct metrics_gauges gauges = {forty_two, seven, &(uint64_t){0}};
+    struct metrics_gauges gauges = {forty_two, seven, forty_two, seven, &(uint64_t){0}};
     size_t len;
     char *text;
     FILE *tool;
