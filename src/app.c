@@ -273,6 +273,8 @@ static void on_delay_over(void *arg)
 
     a->state = APP_DRAINING;
     a->drain_deadline_ns = weir_loop_now(a->loop) + (uint64_t)a->config->drain_timeout_ns;
+    for (unsigned i = 0; i < a->n_workers; i++)
+        worker_refuse_new(a->workers[i]);
     order_all(a, WORKER_DRAIN);
     on_look(a);
 }

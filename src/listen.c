@@ -12,6 +12,7 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 #define BACKLOG 4096
 #define REST_NS (50 * WEIR_MS)
+#define SETTLE_NS (20 * WEIR_MS) /* for handshakes that have begun: where balancers are, RTT < 5 ms */
 
 static struct bufferevent *on_accept(struct event_base *base, void *arg);
 static void on_adopt(evutil_socket_t fd, short what, void *arg);
@@ -255,12 +257,29 @@ static void on_stop_turn(void *arg)
         close_acceptor(l);
 }
 
+static void on_settled(void *arg)
+{
+    struct listen *l = arg;
+
+    weir_loop_post(l->loop, &l->stop, on_stop_turn, l);
+}
+
+/* Bound to an interface that no machine has, a listening socket gets no SYN (socket(7),
+ * SO_BINDTODEVICE; by index since Linux 5.0, without privilege since 5.7), but what its queue holds and
+ * the handshakes begun go on. */
+void listen_refuse_new(struct listen *l)
+{
+    int nowhere = INT_MAX;
+
+    (void)!setsockopt(l->options.fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof(nowhere));
+}
+
 void listen_stop_accepting(struct listen *l)
 {
     if (l->acceptor == NULL || l->stop_turns > 0)
         return;
     l->stop_turns = 3;
-    weir_loop_post(l->loop, &l->stop, on_stop_turn, l);
+    weir_timer_arm(l->loop, &l->settle, weir_loop_now(l->loop) + SETTLE_NS, on_settled, l);
 }
 
 bool listen_is_accepting(const struct listen *l)
@@ -314,6 +333,7 @@ void listen_free(struct listen *l)
     TAILQ_CONCAT(&l->dead, &l->open, link);
     on_bury(l);
     weir_timer_stop(&l->resume);
+    weir_timer_stop(&l->settle);
     weir_loop_unpost(&l->bury);
     weir_loop_unpost(&l->stop);
     if (l->adopt != NULL)

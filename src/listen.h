@@ -38,7 +38,10 @@ struct listen_options {
 struct listen *listen_new(struct event_base *base, struct weir_loop *loop,
                           const struct listen_options *options);
 
-/* Accepts what is queued, then closes the listening socket. Connections live on. */
+/* From now on a new connection is refused; those that the kernel has queued or begun still come. A
+ * closed socket would reset them. Where the kernel cannot do it nothing changes. Any thread. */
+void listen_refuse_new(struct listen *l);
+/* Accepts what has been begun, then closes the listening socket. Connections live on. */
 void listen_stop_accepting(struct listen *l);
 /* Whether the listening socket is still open. */
 bool listen_is_accepting(const struct listen *l);

@@ -256,6 +256,11 @@ static void wake(struct worker *w)
         ; /* only EINTR: the counter cannot overflow */
 }
 
+void worker_refuse_new(struct worker *w)
+{
+    listen_refuse_new(w->listen);
+}
+
 void worker_order(struct worker *w, enum worker_order order)
 {
     __atomic_or_fetch(&w->orders, 1u << order, __ATOMIC_ACQ_REL);

@@ -27,6 +27,9 @@ enum worker_order {
 
 /* Starts the thread; it accepts from then on. NULL when something is out; fd is closed then. */
 struct worker *worker_start(const struct worker_options *options);
+/* New connections are refused from now on, at once; before WORKER_DRAIN, for all workers before the
+ * first of them closes its listener: they share the port. */
+void worker_refuse_new(struct worker *worker);
 /* Any thread; does not wait. */
 void worker_order(struct worker *worker, enum worker_order order);
 /* New requests are served by this configuration, of which a reference is taken. Does not wait. */
