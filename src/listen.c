@@ -21,7 +21,7 @@
 
 #define BACKLOG 4096
 #define REST_NS (50 * WEIR_MS)
-#define SETTLE_NS (20 * WEIR_MS) /* for handshakes that have begun: where balancers are, RTT < 5 ms */
+#define SETTLE_NS (20 * WEIR_MS) /* for handshakes that have begun: many RTTs of a balancer */
 
 static struct bufferevent *on_accept(struct event_base *base, void *arg);
 static void on_adopt(evutil_socket_t fd, short what, void *arg);
@@ -265,8 +265,8 @@ static void on_settled(void *arg)
 }
 
 /* Bound to an interface that no machine has, a listening socket gets no SYN (socket(7),
- * SO_BINDTODEVICE; by index since Linux 5.0, without privilege since 5.7), but what its queue holds and
- * the handshakes begun go on. */
+ * SO_BINDTODEVICE; by index since Linux 5.0, without privilege since 5.7), but what its queue holds
+ * and the handshakes begun go on. */
 void listen_refuse_new(struct listen *l)
 {
     int nowhere = INT_MAX;
