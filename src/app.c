@@ -14,9 +14,8 @@
 #include "admin.h"
 #include "alloc.h"
 #include "app_limits.h"
-#include "engine_memory.h"
+#include "app_memory.h"
 #include "listen.h"
-#include "listen_reserve.h"
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
@@ -205,23 +204,6 @@ static bool watch_signals(struct app *a)
     return true;
 }
 
-/* No memory instead of none of it: where memory was out libcurl 7.88 asks for a table of no slots, and
- * then divides by their number. */
-static void *malloc_some(size_t size)
-{
-    return size > 0 ? alloc_malloc(size) : NULL;
-}
-
-/* The libraries allocate through our cache: before either is used. */
-static bool use_memory(void)
-{
-    static const struct engine_memory memory = {malloc_some, alloc_free, alloc_realloc,
-                                                alloc_strdup, alloc_calloc};
-
-    event_set_mem_functions(listen_reserve_malloc, listen_reserve_realloc, alloc_free);
-    return engine_use_memory(&memory);
-}
-
 static bool start(struct app *a)
 {
     struct metrics_gauges gauges = {requests_in_flight, client_connections,
@@ -230,7 +212,7 @@ static bool start(struct app *a)
     signal(SIGPIPE, SIG_IGN);
     a->connections.max_connections = app_limits_connections(a->config);
     a->metrics = metrics_new(a->config->workers);
-    a->base = use_memory() ? event_base_new() : NULL;
+    a->base = app_memory_use() ? event_base_new() : NULL;
     a->loop = a->base ? weir_loop_new(a->base) : NULL;
     if (a->metrics == NULL || a->loop == NULL || weir_global_init() != WEIR_OK ||
         !watch_signals(a)) {

@@ -69,8 +69,7 @@ struct listen {
     struct conn_list fresh, open, dead;
     struct conn *feeding;     /* whose head evhttp is reading at this moment */
     struct event *adopt;      /* adopts the fresh, later in the same turn */
-    struct weir_timer resume; /* accepts again after descriptors or memory ran out */
-    struct weir_timer settle; /* what is under way when accepting stops has arrived by then */
+    struct weir_timer resume, settle; /* end of a rest; of the last wait for newcomers */
     struct listen_reserve reserve;
     struct weir_task bury, stop;
     unsigned n_connections, stop_turns; /* turns left until the listening socket is closed */
