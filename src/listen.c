@@ -336,6 +336,7 @@ void listen_free(struct listen *l)
     weir_timer_stop(&l->settle);
     weir_loop_unpost(&l->bury);
     weir_loop_unpost(&l->stop);
+    weir_loop_unpost(&l->renew);
     if (l->adopt != NULL)
         event_free(l->adopt);
     pthread_mutex_lock(&listeners_lock);

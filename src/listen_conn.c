@@ -189,12 +189,29 @@ static void linger_on(struct conn *c, ssize_t n)
         conn_close(c);
 }
 
+static void on_next_turn(void *arg)
+{
+    quota_renew(arg);
+}
+
+/* Whether this turn of the loop still reads from a connection that may begin a request. */
+static bool may_begin(struct listen *l)
+{
+    if (!quota_take(&l->quota))
+        return false;
+    weir_loop_post(l->loop, &l->renew, on_next_turn, &l->quota);
+    return true;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct conn *c = arg;
-    ssize_t n = recv(fd, c->listen->scratch, c->listen->scratch_size, 0);
+    ssize_t n;
 
     (void)what;
+    if ((c->state == CONN_IDLE || c->state == CONN_HEAD) && !may_begin(c->listen))
+        return;
+    n = recv(fd, c->listen->scratch, c->listen->scratch_size, 0);
     if (c->state == CONN_LINGER) {
         linger_on(c, n);
         return;

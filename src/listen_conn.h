@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "listen.h"
 #include "listen_reserve.h"
+#include "quota.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -71,7 +72,8 @@ struct listen {
     struct event *adopt;      /* adopts the fresh, later in the same turn */
     struct weir_timer resume, settle; /* end of a rest; of the last wait for newcomers */
     struct listen_reserve reserve;
-    struct weir_task bury, stop;
+    struct weir_task bury, stop, renew;
+    struct quota quota; /* renewed each turn */
     unsigned n_connections, stop_turns; /* turns left until the listening socket is closed */
     bool close_after_reply;
     char *scratch; /* what one read brings */

@@ -88,12 +88,16 @@ static struct listen *listen_for(struct worker *w)
     return l;
 }
 
+/* No locks, since a base belongs to one thread; and what a turn changes about a descriptor goes to the
+ * kernel in one piece before the next poll: a new connection is watched for writing, then not, then
+ * for reading. */
 static struct event_base *base_new(void)
 {
+    static const int flags = EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST;
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
 
-    if (config != NULL && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+    if (config != NULL && event_config_set_flag(config, flags) == 0)
         base = event_base_new_with_config(config);
     if (config != NULL)
         event_config_free(config);

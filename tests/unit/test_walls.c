@@ -206,7 +206,7 @@ Test(walls, files_stay_readable_in_one_sitting)
         const char *path, *end;
         unsigned most;
     } limits[] = {
-        {"src/config.h", ".h", 130}, {"src/listen_conn.h", ".h", 110}, /* structs */
+        {"src/config.h", ".h", 130}, {"src/listen_conn.h", ".h", 115}, /* structs */
         {"src/engine.h", ".h", 110}, {"src/", ".h", 80},
         {"src/", ".c", 400},         {"upstreams/", ".h", 400},
         {"upstreams/", ".c", 400},
