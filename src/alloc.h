@@ -14,6 +14,9 @@ void *alloc_realloc(void *block, size_t size);
 char *alloc_strdup(const char *text);
 void alloc_free(void *block);
 
+/* Prepares this thread's heap for many requests at once. Costs address space, but no memory; takes
+ * a millisecond. */
+void alloc_widen(void);
 /* Gives this thread's cached blocks back to malloc; call it at the thread's end. */
 void alloc_flush(void);
 

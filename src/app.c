@@ -363,6 +363,7 @@ int app_run(struct config *config, const char *env_file)
 {
     struct app a = {.config = config, .env_file = env_file};
 
+    app_limits_raise(config);
     if (!log_open(STDOUT_FILENO, (enum log_level)config->log_level, config->workers)) {
         fprintf(stderr, "weir: cannot start the log: %s\n", strerror(errno));
         config_unref(config);

@@ -6,8 +6,11 @@
 
 #include "log.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define PER_WORKER 32
 #define PER_PROCESS 64
@@ -47,6 +50,37 @@ uint64_t app_limits_cap(const struct config *c, uint64_t limit)
     return cap > 0 ? cap : 1;
 }
 
+/* Makes the kernel's table of this process's descriptors as large as it will ever be. It doubles when
+ * it is full, and with more than one thread waits for an RCU grace period then, some 20 ms in which
+ * the thread that needs a descriptor stands still (expand_fdtable in the kernel's fs/file.c). */
+static void widen_table(uint64_t n)
+{
+    int any = eventfd(0, EFD_CLOEXEC);
+    int last = any < 0 ? -1 : fcntl(any, F_DUPFD_CLOEXEC, (int)(n - 1));
+
+    if (last >= 0)
+        close(last);
+    if (any >= 0)
+        close(any);
+}
+
+void app_limits_raise(const struct config *c)
+{
+    struct rlimit r;
+    uint64_t needed = app_limits_needed(c);
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+        return;
+    if (r.rlim_cur < r.rlim_max) {
+        rlim_t soft = r.rlim_cur;
+
+        r.rlim_cur = r.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+            r.rlim_cur = soft;
+    }
+    widen_table(needed < r.rlim_cur ? needed : r.rlim_cur);
+}
+
 uint64_t app_limits_connections(const struct config *c)
 {
     struct rlimit r;
@@ -55,11 +89,6 @@ uint64_t app_limits_connections(const struct config *c)
 
     if (getrlimit(RLIMIT_NOFILE, &r) != 0)
         return c->max_connections;
-    if (r.rlim_cur < r.rlim_max) {
-        r.rlim_cur = r.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &r) != 0 && getrlimit(RLIMIT_NOFILE, &r) != 0)
-            return c->max_connections;
-    }
     cap = app_limits_cap(c, r.rlim_cur);
     if (cap == c->max_connections)
         return cap;

@@ -30,7 +30,7 @@ struct worker {
     struct listen *listen;
     int wake_fd;
     struct event *wake;
-    struct weir_timer beat, drain_look;
+    struct weir_timer beat, drain_look, widen;
     unsigned cut;         /* requests that were cut off */
     unsigned orders;      /* atomic: bits of enum worker_order */
     struct config *fresh; /* atomic: a configuration to change to, with its reference */
@@ -41,6 +41,7 @@ struct worker {
 static void *run(void *arg);
 static void on_wake(evutil_socket_t fd, short what, void *arg);
 static void on_beat(void *arg);
+static void on_widen(void *arg);
 static void on_drain_look(void *arg);
 
 static struct weir_engine *engine_for(struct worker *w)
@@ -126,6 +127,7 @@ static void tear_down(struct worker *w)
     weir_engine_free(w->engine);
     if (w->loop != NULL) {
         weir_timer_stop(&w->beat);
+        weir_timer_stop(&w->widen);
         weir_timer_stop(&w->drain_look);
     }
     weir_loop_free(w->loop);
@@ -181,6 +183,7 @@ static void *run(void *arg)
     snprintf(name, sizeof(name), "worker %u", w->options.index);
     prctl(PR_SET_NAME, name);
     on_beat(w);
+    weir_timer_arm(w->loop, &w->widen, weir_loop_now(w->loop) + BEAT_NS, on_widen, w);
     event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
     w->cut = serve_in_flight(w->serve);
     alloc_flush();
@@ -198,6 +201,13 @@ static void on_beat(void *arg)
         metrics_loop_lag(w->options.metrics, w->options.index, (int64_t)(now - w->beat.at_ns));
     __atomic_store_n(&w->last_turn_ns, now, __ATOMIC_RELAXED);
     weir_timer_arm(w->loop, &w->beat, now + BEAT_NS, on_beat, w);
+}
+
+/* A moment after the start, so that the first answers do not wait for it. */
+static void on_widen(void *arg)
+{
+    (void)arg;
+    alloc_widen();
 }
 
 static void change_config(struct worker *w, struct config *config)
