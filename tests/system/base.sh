@@ -1,18 +1,7 @@
-# A bare Debian 12 as a tar file, made once and kept: sourced by the tests that need a fresh machine.
+# A bare Debian 12 as a tar file, made once and kept: sourced by the tests that need a fresh machine,
+# behind deploy/packages.sh.
 
 base_tar=build/debian-base.tar
-
-# The mirror that this machine's apt uses for Debian itself, proxies and all.
-base_mirror() {
-    { cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk '
-          tolower($1) == "uris:" { uri = $2 }
-          tolower($1) == "suites:" && / bookworm( |$)/ { suite = 1 }
-          /^[ \t]*$/ { if (uri && suite) print uri; uri = ""; suite = 0 }
-          END { if (uri && suite) print uri }'
-      cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
-          sed -n 's/^deb  *\(\[[^]]*\] *\)\{0,1\}\([^ ]*\)  *bookworm  *.*main.*/\2/p'
-      echo http://deb.debian.org/debian; } | head -n 1
-}
 
 # Makes the tar file when it is not there. Prints why and returns 1 where that cannot be done.
 need_base() {
@@ -27,7 +16,8 @@ need_base() {
     if [ ! -s "$base_tar" ]; then
         folder=$(mktemp -d "${TMPDIR:-/tmp}/debian-base.XXXXXX") # no blank in it: debootstrap stumbles
         proxy=$(apt-config shell p Acquire::http::Proxy) && eval "$proxy"
-        http_proxy=${http_proxy:-${p:-}} debootstrap --variant=minbase bookworm "$folder/root" "$(base_mirror)" \
+        http_proxy=${http_proxy:-${p:-}} debootstrap --variant=minbase bookworm "$folder/root" \
+            "$(debian_mirror bookworm http://deb.debian.org/debian)" \
             >build/debian-base.log 2>&1 9>&- &&
             rm -f "$folder"/root/var/cache/apt/archives/*.deb &&
             tar -C "$folder/root" --numeric-owner --xattrs --exclude='./dev/*' --exclude='./proc/*' \
